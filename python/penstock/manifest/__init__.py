@@ -1,0 +1,1 @@
+"""dbt's artifacts as typed, frozen objects."""
