@@ -128,6 +128,7 @@ class Metric:
     join_to_timespine: bool = False
     time_granularity: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    private: bool = False  # made for another metric; not to be shown or asked for
 
 
 @dataclass(frozen=True)
