@@ -1,0 +1,47 @@
+{{ config(unique_key='flight_id') }}
+
+with
+
+flights as (
+
+    select * from {{ ref('fct_flights') }}
+    where arrival_delay is not null
+    {% if is_incremental() -%}
+    and loaded_at > (select max(loaded_at) from {{ this }})
+    {%- endif %}
+
+),
+
+spine as (
+
+    select
+
+        ----------  ids
+        flight_id,
+        carrier,
+        tailnum,
+        origin,
+        dest,
+        route_id,
+
+        ---------- timestamps
+        scheduled_departure_at - interval '2' hour as predict_at,
+        arrival_known_at as label_known_at,
+
+        ---------- features of the schedule, known long before
+        departure_date,
+        departure_hour,
+        departure_weekday,
+        departure_month,
+        distance,
+
+        ---------- label
+        cast(is_late as int) as is_late,
+
+        loaded_at
+
+    from flights
+
+)
+
+select * from spine
