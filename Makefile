@@ -1,0 +1,40 @@
+# make demo · make test: the two commands of the README. Both make the environment first.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+
+.PHONY: help setup demo test lint lock clean
+
+help: ## Show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/.ready profiles.yml ## Make .venv from the lock, and profiles.yml
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Penstock needs Python 3.11 or newer: make PYTHON=python3.11 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+profiles.yml:
+	cp profiles.example.yml $@
+
+demo: setup ## The whole of Penstock on real flights
+	$(BIN)/penstock demo
+
+lint: setup ## ruff, types, the one-way imports
+	$(BIN)/ruff check python tests models udfs
+	$(BIN)/ruff format --check python tests models udfs
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## The whole test suite
+	$(BIN)/pytest
+
+lock: ## Resolve requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --extra demo --group dev --overrides overrides.txt --universal --python-version 3.11 \
+	  --no-header --no-emit-index-url --upgrade -o requirements.lock
+
+clean: ## Remove everything that was made here
+	rm -rf $(VENV) .penstock target logs profiles.yml

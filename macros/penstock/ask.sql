@@ -1,0 +1,17 @@
+{#
+  One request to the compiler. While dbt parses, the request goes into the model's meta, from which the plugin adds the
+  DAG edges; when dbt compiles, the plugin's compiler turns it into SQL.
+#}
+{% macro ask(request) -%}
+  {%- if 'penstock' not in modules -%}
+    {%- do exceptions.raise_compiler_error(
+      "Penstock's Python package is not in this environment, so its macros have no compiler. Fix: pip install penstock"
+    ) -%}
+  {%- endif -%}
+  {%- if execute -%}
+    {{- return(modules.penstock.compile(request, graph)) -}}
+  {%- else -%}
+    {%- do config(meta={'penstock.' ~ local_md5(tojson(request)): request}) -%}
+    {{- return('') -}}
+  {%- endif -%}
+{%- endmacro %}

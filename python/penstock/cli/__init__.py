@@ -1,0 +1,29 @@
+"""The command `penstock`: one module a group of commands."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from penstock import __version__
+from penstock.errors import PenstockError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="penstock")
+def cli() -> None:
+    """Metrics, training sets and models as SQL, defined once as dbt models over Delta tables."""
+
+
+def main() -> None:
+    """Run the command line; a user's error becomes its message and exit code 1."""
+    from penstock.cli import demo, doctor, metrics, sql
+
+    for command in (metrics.query, metrics.compile_, sql.sql, doctor.doctor, demo.demo):
+        cli.add_command(command)
+    try:
+        cli(standalone_mode=True)
+    except PenstockError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)

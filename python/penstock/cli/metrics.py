@@ -1,0 +1,85 @@
+"""`penstock query` and `penstock compile`: a metric request as rows or as SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import click
+
+from penstock.cli import show
+from penstock.errors import InvalidRequestError
+from penstock.project import Project
+from penstock.semantic import MetricRequest
+from penstock.semantic.as_of import AsOf
+
+
+def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(
+        (
+            click.option("--metrics", required=True, help="Names of metrics, separated by commas."),
+            click.option("--group-by", default="", help="Dimensions, entities, metric_time__month, …, by commas."),
+            click.option("--where", multiple=True, help="A filter, such as \"{{ Dimension('carrier__name') }} = 'X'\"."),
+            click.option("--order-by", default="", help="Names, by commas; -name for descending."),
+            click.option("--limit", type=int, help="At most so many rows."),
+            click.option("--as-of", multiple=True, help="A timestamp for all tables, or table=version; may be repeated."),
+            click.option("--target", help="The profile's target."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_request_options
+@click.option("--show-sql", is_flag=True, help="Print the SQL too.")
+def query(target: str | None, show_sql: bool, as_of: tuple[str, ...], **parts: Any) -> None:
+    """Answer a metric request."""
+    project = Project(target=target)
+    compiled = project.compile(_request(**parts), as_of=_as_of(as_of))
+    out = show.console()
+    if show_sql:
+        out.print(show.sql(compiled.sql))
+    out.print(show.rows(project.run(compiled.sql)))
+
+
+@click.command("compile")
+@_request_options
+@click.option("--dialect", type=click.Choice(["spark", "duckdb"]), default="spark", show_default=True)
+def compile_(target: str | None, dialect: str, as_of: tuple[str, ...], **parts: Any) -> None:
+    """Print the SQL of a metric request; nothing runs."""
+    compiled = Project(target=target).compile(_request(**parts), dialect, as_of=_as_of(as_of))
+    click.echo(compiled.sql)
+
+
+def _request(metrics: str, group_by: str, where: tuple[str, ...], order_by: str, limit: int | None) -> MetricRequest:
+    return MetricRequest(
+        metrics=_names(metrics), group_by=_names(group_by), where=where, order_by=_names(order_by), limit=limit
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _as_of(texts: tuple[str, ...]) -> AsOf | None:
+    """`2013-06-01T00:00` for every table, or `fct_flights=3` and the like for some."""
+    if len(texts) == 1 and "=" not in texts[0]:
+        return _moment(texts[0])
+    tables: dict[str, int | datetime] = {}
+    for text in texts:
+        table, equals, moment = text.partition("=")
+        if not equals:
+            raise InvalidRequestError(f"'{text}' is neither one timestamp nor table=version", where="--as-of")
+        tables[table] = int(moment) if moment.isdigit() else _moment(moment)
+    return tables or None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequestError(
+            f"'{text}' is no timestamp", where="--as-of", fix="write it as 2013-06-01 or 2013-06-01T12:00"
+        ) from None

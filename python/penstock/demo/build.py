@@ -1,0 +1,79 @@
+"""`dbt build` of the demo, in this process, skipped where nothing has changed since the last one."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import PenstockError
+from penstock.home import home
+
+
+class BuildFailed(PenstockError):
+    """`dbt build` ended with errors."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """What one `dbt build` did: the command, and how many nodes of each type ended how."""
+
+    command: str
+    outcomes: Counter[tuple[str, str]]
+    seconds: float
+
+
+def build(*selection: str, on_node: Callable[[Any], None] = lambda node: None) -> Build:
+    """Run plain `dbt build` with this selection.
+
+    Args:
+        selection: Arguments after `dbt build`.
+        on_node: Called with dbt's node information whenever a node is finished.
+
+    Raises:
+        BuildFailed: when a node fails.
+    """
+    from dbt.cli.main import dbtRunner
+
+    def heard(event: Any) -> None:
+        if event.info.name == "NodeFinished":
+            on_node(event.data)
+
+    result = dbtRunner(callbacks=[heard]).invoke(["build", *selection, "--log-level", "error", "--no-use-colors"])
+    if not result.success:
+        raise BuildFailed(
+            f"dbt build failed: {result.exception or 'see the errors above'}", where="logs/dbt.log", fix="dbt build"
+        )
+    results = list(result.result)
+    return Build(
+        " ".join(("dbt build", *selection)),
+        Counter((each.node.resource_type, str(each.status)) for each in results),
+        result.result.elapsed_time,
+    )
+
+
+def changed_selection() -> tuple[str, ...]:
+    """The selection that builds what has changed since `remember_build`: everything when that is not known."""
+    if not (_state() / "manifest.json").exists():
+        return ()
+    return ("--select", "state:modified+", "--state", str(_state()))
+
+
+def remember_build(target: Path) -> None:
+    """Keep the manifest of a build that succeeded."""
+    folder = _state()
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(target / "manifest.json", folder)
+
+
+def _state() -> Path:
+    """One folder a state of Penstock's own code, for a change in the compiler changes SQL under unchanged models."""
+    package = Path(__file__).parents[2]
+    digest = hashlib.sha256()
+    for path in sorted((*package.glob("penstock/**/*.py"), *package.glob("dbt_penstock/**/*.py"))):
+        digest.update(path.read_bytes())
+    return home() / "last_build" / digest.hexdigest()[:16]

@@ -1,0 +1,156 @@
+"""Spark with Delta in this process: open the one session, run SQL, put Python functions where every session sees them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.errors import EnvironmentProblem, InvalidRequestError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import SparkSession
+
+JAVA_VERSIONS = (17, 21)
+
+
+@dataclass(frozen=True)
+class PythonFunction:
+    """A Python body for a SQL function.
+
+    Attributes:
+        name: The name that SQL calls.
+        udf: What `pyspark.sql.functions.arrow_udf` or `pandas_udf` returned.
+    """
+
+    name: str
+    udf: Any
+
+
+def java_version() -> tuple[int, str]:
+    """The major version of the Java that Spark will start, and the path of its `java`.
+
+    Raises:
+        EnvironmentProblem: when there is no Java, or one that Spark 4.2 does not run on.
+    """
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    fix = "install Java 17 or 21 (Debian: apt-get install openjdk-17-jre-headless) or point JAVA_HOME at one"
+    if not java or not Path(java).exists():
+        raise EnvironmentProblem("Java was not found", where=f"JAVA_HOME={home}" if home else "PATH", fix=fix)
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', said)
+    major = int(found.group(1)) if found else 0
+    if major not in JAVA_VERSIONS:
+        raise EnvironmentProblem(f"Java {major or '?'} cannot run Spark 4.2", where=java, fix=fix)
+    return major, java
+
+
+def open_session(settings: Mapping[str, str], *, log: Path) -> SparkSession:
+    """The Spark session of this process, made with `settings` if there is none yet.
+
+    Args:
+        settings: Spark's own settings, as in the profile's `server_side_parameters`.
+        log: The file that takes what the JVM and Ivy print while and after they start.
+
+    Raises:
+        EnvironmentProblem: when Java is missing or wrong, or the session does not start.
+    """
+    from pyspark.sql import SparkSession
+
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        return running
+    java_version()
+    # Workers must run this very interpreter: Spark's default is the first `python3` on the PATH.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # PySpark repeats each failed statement as JSON on stderr, beside the exception that already carries it.
+    for noisy in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    builder = SparkSession.builder.appName("penstock").enableHiveSupport()
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _stderr_to(log):
+            return builder.getOrCreate()
+    except Exception as error:
+        raise EnvironmentProblem(
+            f"Spark did not start: {_last_cause(log) or error}",
+            where=str(log),
+            fix="read that log; `penstock doctor` checks Java, jars, profile and folders one by one",
+        ) from error
+
+
+def promote(spark: SparkSession, function: PythonFunction) -> None:
+    """Make a Python function callable by name from every session of this Spark, JDBC ones too.
+
+    `spark.udf.register` gives a temporary function to one session, and persistent views and SQL functions may not use
+    it. Its builder is therefore copied into Spark's built-in registry, which later sessions clone, and into this
+    session's own, and the temporary twin is dropped. This is internal API of Spark 4.2, kept to this one function.
+    """
+    spark.udf.register(function.name, function.udf)
+    jvm: Any = spark._jvm
+    some = jvm.scala.Option.apply
+    identifier = jvm.org.apache.spark.sql.catalyst.FunctionIdentifier
+    temporary = identifier(function.name, some("session"), some("system"))
+    permanent = identifier(function.name, some("builtin"), some("system"))
+    session_registry = spark._jsparkSession.sessionState().functionRegistry()
+    info = session_registry.lookupFunction(temporary).get()
+    builder = session_registry.lookupFunctionBuilder(temporary).get()
+    for registry in (jvm.org.apache.spark.sql.catalyst.analysis.FunctionRegistry.builtin(), session_registry):
+        registry.registerFunction(permanent, info, builder)
+    spark.sql(f"DROP TEMPORARY FUNCTION {function.name}")
+
+
+def promote_once(spark: SparkSession, function: PythonFunction) -> None:
+    """Promote a function unless this Spark has it already."""
+    if not spark.catalog.functionExists(function.name):
+        promote(spark, function)
+
+
+def run(spark: SparkSession, sql: str) -> pa.Table:
+    """Run one statement and fetch its rows.
+
+    Raises:
+        InvalidRequestError: when Spark refuses the statement before it runs.
+    """
+    from pyspark.errors import AnalysisException, ParseException
+
+    try:
+        return spark.sql(sql).toArrow()
+    except (AnalysisException, ParseException) as error:
+        # What follows the first semicolon at a line's end is Spark's own plan.
+        raise InvalidRequestError(str(error).split(";\n")[0].strip(), where="the SQL that ran") from error
+
+
+def delta_version(spark: SparkSession, relation: str) -> int:
+    """The newest Delta version of a table."""
+    return int(spark.sql(f"DESCRIBE HISTORY {relation} LIMIT 1").collect()[0]["version"])
+
+
+@contextmanager
+def _stderr_to(log: Path) -> Iterator[None]:
+    """Point the process's stderr at a file while a child that inherits it is started."""
+    kept = os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _last_cause(log: Path) -> str:
+    causes = re.findall(r"^(?:Caused by|Exception in thread[^:]*): (.+)$", log.read_text(errors="replace"), re.M)
+    return causes[-1][:300] if causes else ""

@@ -1,0 +1,103 @@
+"""The one path by which an alias moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from penstock.errors import InvalidRequestError
+from penstock.registry import mlflow_store
+from penstock.scoring.functions import ALIASES, SCHEMA, create_function
+
+CHAMPION = "champion"
+
+
+def promote(spark: Any, model: str, version: int, *, expected: int | None, reason: str, alias: str = CHAMPION) -> None:
+    """Let `alias` of `model` point to `version`, and make the model's SQL function if its arguments are new.
+
+    The Delta row moves first, in one commit, and only if it still points to `expected`; MLflow's alias follows.
+
+    Args:
+        spark: The session that holds the alias table.
+        model: The registered name.
+        version: The version that goes live.
+        expected: The version that is live now; None when there is none yet.
+        reason: Why it moves, for the table's history.
+        alias: The alias to move.
+
+    Raises:
+        InvalidRequestError: when the alias points to another version than `expected` by now.
+    """
+    ensure_alias_table(spark)
+    store = mlflow_store.client()
+    found = store.get_model_version(model, str(version))
+    source = store.get_model_version_download_uri(model, str(version))
+    inputs = mlflow_store.inputs_of(source)
+    held = live_version(spark, model, alias)
+    if held != expected:
+        raise InvalidRequestError(
+            f"alias '{alias}' points to version {held}, not to {expected}: somebody moved it",
+            where=f"model {model}",
+            fix="look at the newer version and decide again",
+        )
+    row = spark.createDataFrame(
+        [(model, alias, version, source, found.run_id, [each.name for each in inputs], reason)],
+        "model string, alias string, version int, source string, run_id string, inputs array<string>, reason string",
+    )
+    # The expected version is part of the MERGE condition too, so that of two promotions at once one finds no match.
+    (
+        _alias_table(spark)
+        .alias("held")
+        .merge(row.alias("new"), "held.model = new.model AND held.alias = new.alias")
+        .whenMatchedUpdateAll(condition=f"held.version = {-1 if expected is None else int(expected)}")
+        .whenNotMatchedInsertAll()
+        .execute()
+    )
+    if live_version(spark, model, alias) != version:
+        raise InvalidRequestError(f"alias '{alias}' was moved by somebody else meanwhile", where=f"model {model}")
+    spark.sql(create_function(model, inputs, comment=f"Scores the model '{model}' with its {alias} version."))
+    store.set_registered_model_alias(model, alias, str(version))
+
+
+def ensure_alias_table(spark: Any) -> None:
+    """Make the alias table if it is not there; it is empty then."""
+    spark.sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    spark.sql(
+        f"CREATE TABLE IF NOT EXISTS {ALIASES} (model STRING NOT NULL, alias STRING NOT NULL, version INT NOT NULL,"
+        " source STRING NOT NULL, run_id STRING, inputs ARRAY<STRING>, reason STRING) USING DELTA"
+        " COMMENT 'Which version of each model is live; its history tells which was.'"
+    )
+
+
+def live_version(spark: Any, model: str, alias: str = CHAMPION) -> int | None:
+    """The version that `alias` of `model` points to, None when it points to none."""
+    row = _alias_row(spark, model, alias)
+    return None if row is None else int(row["version"])
+
+
+def live_inputs(spark: Any, model: str, alias: str = CHAMPION) -> tuple[str, ...] | None:
+    """The input names of the live version, in order; None when there is no live version."""
+    row = _alias_row(spark, model, alias)
+    return None if row is None else tuple(row["inputs"])
+
+
+def live_models(spark: Any) -> tuple[str, ...]:
+    """The names of all models that have a live version."""
+    if not spark.catalog.tableExists(ALIASES):
+        return ()
+    return tuple(row["model"] for row in spark.table(ALIASES).select("model").distinct().collect())
+
+
+def _alias_row(spark: Any, model: str, alias: str) -> Any | None:
+    if not spark.catalog.tableExists(ALIASES):
+        return None
+    match = exp.and_(exp.column("model").eq(model), exp.column("alias").eq(alias)).sql("spark")
+    rows = spark.table(ALIASES).where(match).collect()
+    return rows[0] if rows else None
+
+
+def _alias_table(spark: Any) -> Any:
+    from delta.tables import DeltaTable
+
+    return DeltaTable.forName(spark, ALIASES)

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from penstock.profile import load_target
+from penstock.project import start_spark
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="session")
+def spark(project_folder: Path) -> SparkSession:
+    """The session of the shipped profile, with the model dispatchers in it."""
+    return start_spark(load_target(project_folder).settings, [])
