@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
@@ -61,12 +61,12 @@ class ParsedFilter:
 
     text: str
     references: tuple[Reference, ...]
-    tree: exp.Expression = field(compare=False)
+    tree: exp.Expr = field(compare=False)
 
-    def bind(self, column: Callable[[Reference], exp.Expression]) -> exp.Expression:
+    def bind(self, column: Callable[[Reference], exp.Expr]) -> exp.Expr:
         """The condition with each placeholder replaced by what `column` gives for its reference."""
 
-        def fill(node: exp.Expression) -> exp.Expression:
+        def fill(node: exp.Expr) -> exp.Expr:
             match = isinstance(node, exp.Column) and _PLACEHOLDER_NAME.match(node.name)
             return column(self.references[int(match[1])]).copy() if match else node
 
@@ -115,7 +115,7 @@ def parse_filter(text: str, *, where: str = "a filter", dialect: str = "spark") 
     return ParsedFilter(text=text, references=tuple(references), tree=tree)
 
 
-def parse_expression(sql: str, *, where: str, shown: str | None = None, dialect: str = "spark") -> exp.Expression:
+def parse_expression(sql: str, *, where: str, shown: str | None = None, dialect: str = "spark") -> exp.Expr:
     """Parse one SQL expression of a user; statements, several expressions and sub-queries are refused.
 
     Raises:
@@ -136,7 +136,7 @@ def parse_expression(sql: str, *, where: str, shown: str | None = None, dialect:
     )
     if not single or select is None or isinstance(select.expressions[0], (exp.Alias, exp.Star)):
         raise InvalidRequestError("this is not a single SQL expression", where=f"{where}: {shown}")
-    tree: exp.Expression = select.expressions[0].pop()
+    tree: exp.Expr = select.expressions[0].pop()
     if isinstance(tree, exp.Query) or tree.find(exp.Query, exp.Command, exp.DDL, exp.DML) is not None:
         raise InvalidRequestError(
             "an expression can't hold a sub-query", where=f"{where}: {shown}", fix="join it in a model, or use a metric"
@@ -182,6 +182,7 @@ _PARAMETERS: dict[Kind, tuple[str, ...]] = {
     "entity": ("name", "entity_path"),
     "metric": ("name", "group_by"),
 }
+_METHODS = ("grain", "date_part", "descending")
 # the keywords under which MetricFlow and dbt know the same parameters
 _SYNONYMS = {
     "dimension_name": "name",
@@ -217,8 +218,8 @@ def _construct(kind: Kind, call: ast.Call, where: str) -> Reference:
 def _modify(reference: Reference, call: ast.Call, where: str) -> Reference:
     assert isinstance(call.func, ast.Attribute)
     method = call.func.attr
-    if method not in ("grain", "date_part", "descending") or reference.kind == "metric" and method != "descending":
-        raise UnknownNameError.of("method", method, ("grain", "date_part", "descending"), where=where)
+    if method not in _METHODS or (reference.kind == "metric" and method != "descending"):
+        raise UnknownNameError.of("method", method, _METHODS, where=where)
     if len(call.args) != 1 or call.keywords:
         raise InvalidRequestError(f".{method}() takes one argument", where=where)
     return _with(reference, {method: _literal(call.args[0], where)}, where)
@@ -226,19 +227,23 @@ def _modify(reference: Reference, call: ast.Call, where: str) -> Reference:
 
 def _with(reference: Reference, given: dict[str, object], where: str) -> Reference:
     for name, value in given.items():
-        if value is None:
-            continue
-        if name in ("grain", "date_part") and isinstance(value, str):
-            value = value.lower()
-            if name == "date_part" and value not in DATE_PARTS:
-                raise UnknownNameError.of("date part", value, DATE_PARTS, where=where)
-            reference = replace(reference, **{name: value})
-        elif name in ("entity_path", "group_by") and isinstance(value, tuple):
-            reference = replace(reference, **{name: tuple(str(v).lower() for v in value)})
-        elif name == "descending" and isinstance(value, bool):
-            reference = replace(reference, descending=value)
-        else:
-            raise InvalidRequestError(f"'{value}' is no value for {name}", where=where)
+        match name, value:
+            case _, None:
+                continue
+            case "grain", str():
+                reference = replace(reference, grain=value.lower())
+            case "date_part", str():
+                if value.lower() not in DATE_PARTS:
+                    raise UnknownNameError.of("date part", value, DATE_PARTS, where=where)
+                reference = replace(reference, date_part=value.lower())
+            case "entity_path", tuple():
+                reference = replace(reference, entity_path=tuple(str(v).lower() for v in value))
+            case "group_by", tuple():
+                reference = replace(reference, group_by=tuple(str(v).lower() for v in value))
+            case "descending", bool():
+                reference = replace(reference, descending=value)
+            case _:
+                raise InvalidRequestError(f"'{value}' is no value for {name}", where=where)
     return reference
 
 
@@ -253,8 +258,21 @@ def _literal(node: ast.expr, where: str) -> object:
     return value
 
 
-def bare_columns(tree: exp.Expression) -> Iterator[exp.Column]:
-    """Columns of a filter that were written as plain names rather than as calls."""
-    for column in tree.find_all(exp.Column):
-        if not _PLACEHOLDER_NAME.match(column.name):
-            yield column
+def bare_names_as_references(parsed: ParsedFilter) -> ParsedFilter:
+    """The filter with plain column names (`metric_time__day >= ...`) turned into references like the others."""
+    references = list(parsed.references)
+
+    def note(node: exp.Expr) -> exp.Expr:
+        if not isinstance(node, exp.Column) or _PLACEHOLDER_NAME.match(node.name):
+            return node
+        if node.table:
+            raise InvalidRequestError(
+                f"'{node.sql()}' names a table: a filter knows only dimensions and entities",
+                where=parsed.text,
+                fix="write {{ Dimension('entity__name') }}",
+            )
+        references.append(Reference(kind="dimension", name=node.name.lower()))
+        return exp.column(_PLACEHOLDER.format(len(references) - 1))
+
+    tree = parsed.tree.copy().transform(note, copy=False)
+    return ParsedFilter(text=parsed.text, references=tuple(references), tree=tree)

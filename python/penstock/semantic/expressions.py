@@ -1,0 +1,109 @@
+"""Small SQL expressions that mean the same in every dialect and mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from sqlglot import exp
+
+from penstock.manifest.model import Window
+from penstock.semantic.templates import parse_expression
+
+_EXTRACT = {"dow": "dow", "doy": "doy"}
+
+
+@lru_cache(maxsize=8192)
+def _parsed(sql: str, where: str) -> exp.Expr:
+    return safe_divisions(parse_expression(sql, where=where))
+
+
+def user_expression(sql: str, *, where: str, table: str | None = None) -> exp.Expr:
+    """A definition's SQL as a tree of its own; its columns are those of `table`, where one is given."""
+    tree = _parsed(sql, where).copy()
+    if table is not None:
+        for column in [tree] if isinstance(tree, exp.Column) else list(tree.find_all(exp.Column)):
+            if not column.table:
+                column.set("table", exp.to_identifier(table))
+    return tree
+
+
+def safe_divisions(tree: exp.Expr) -> exp.Expr:
+    """A division by zero is NULL, which without this only some engines and modes say."""
+    for division in [tree] if isinstance(tree, exp.Div) else []:
+        _make_safe(division)
+    for division in list(tree.find_all(exp.Div)):
+        _make_safe(division)
+    return tree
+
+
+def _make_safe(division: exp.Div) -> None:
+    by = division.expression
+    division.set("safe", False)
+    division.set("typed", False)
+    bare = by.unnest()
+    if isinstance(bare, exp.Nullif) or (isinstance(bare, exp.Literal) and float(bare.name or 0) != 0):
+        return
+    division.set("expression", exp.Nullif(this=by.copy(), expression=exp.Literal.number(0)))
+
+
+def ratio(numerator: exp.Expr, denominator: exp.Expr) -> exp.Expr:
+    """The quotient as a double; NULL where the denominator is zero."""
+    below = exp.Nullif(this=denominator.copy(), expression=exp.Literal.number(0))
+    return exp.Div(this=double(numerator), expression=double(below))
+
+
+def double(value: exp.Expr) -> exp.Expr:
+    """The value as a double."""
+    return exp.cast(value.copy(), exp.DataType.Type.DOUBLE)
+
+
+def truncated(grain: str, moment: exp.Expr) -> exp.Expr:
+    """The start of the period in which a moment lies; weeks start on Monday. No engine has anything below nanoseconds."""
+    if grain == "nanosecond":
+        return moment.copy()
+    return exp.TimestampTrunc(this=moment.copy(), unit=exp.var(grain.upper()))
+
+
+def extracted(part: str, moment: exp.Expr) -> exp.Expr:
+    """A part of a date as a number; the day of the week is ISO's, Monday is 1."""
+    name = {"dow": "PENSTOCK_ISO_DAY_OF_WEEK"}.get(part, part.upper())
+    if part == "dow":
+        return exp.Anonymous(this=name, expressions=[moment.copy()])
+    return exp.Extract(this=exp.var(name), expression=moment.copy())
+
+
+def earlier(moment: exp.Expr, window: Window) -> exp.Expr:
+    """The moment a window's length before; Spark has no interval of quarters."""
+    count, grain = (window.count * 3, "month") if window.grain == "quarter" else (window.count, window.grain)
+    length = exp.Interval(this=exp.Literal.number(count), unit=exp.var(grain.upper()))
+    return exp.Sub(this=moment.copy(), expression=length)
+
+
+def timestamp(text: str) -> exp.Expr:
+    """An ISO moment as a literal."""
+    return exp.cast(exp.Literal.string(text), exp.DataType.Type.TIMESTAMP)
+
+
+def all_of(conditions: Iterable[exp.Expr]) -> exp.Expr | None:
+    """The conjunction, each part in parentheses where it needs them; None of nothing."""
+    parts = [c.copy() for c in conditions]
+    return exp.and_(*parts, copy=False) if parts else None
+
+
+def any_of(conditions: Iterable[exp.Expr]) -> exp.Expr | None:
+    """The disjunction; None of nothing."""
+    parts = [c.copy() for c in conditions]
+    return exp.or_(*parts, copy=False) if parts else None
+
+
+def when(test: exp.Expr | None, value: exp.Expr) -> exp.Expr:
+    """The value where the test holds, else NULL."""
+    if test is None:
+        return value.copy()
+    return exp.Case(ifs=[exp.If(this=test.copy(), true=value.copy())])
+
+
+def column(name: str, table: str | None = None) -> exp.Expr:
+    """A column by its name."""
+    return exp.column(name, table=table)

@@ -1,0 +1,79 @@
+"""Pass: leaves over the rows of one fact, in one scan, their filters as conditional aggregates."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from penstock.algebra.aggregates import aggregate
+from penstock.semantic.expressions import all_of, any_of, timestamp, when
+from penstock.semantic.leaves import Leaf
+from penstock.semantic.names import Item
+from penstock.semantic.plan import Branch, TimeRange
+from penstock.semantic.scope import Context, Scope
+from penstock.semantic.source import source_rows
+from penstock.semantic.stage import Stage
+
+
+def plain_stage(context: Context, branch: Branch, keys: tuple[Item, ...], time_range: TimeRange | None) -> Stage:
+    """Aggregate all leaves of a branch in one scan.
+
+    A filter that all leaves share is a WHERE. Where each leaf has filters, rows that none of them lets through are
+    left out too, so that they make no group.
+    """
+    shape = branch.shape
+    scope = Scope(context, shape.model, shape.time_dimension)
+    key_columns = {k.column: scope.item(k) for k in keys}
+    filters = {column: _filters(scope, leaf) for column, leaf in branch.leaves}
+    shared = set.intersection(*(set(f) for f in filters.values()))
+    where = [test for test in next(iter(filters.values())).values() if test in shared]
+    own = {column: all_of(t for t in f.values() if t not in shared) for column, f in filters.items()}
+    if time_range is not None:
+        where.append(within_range(scope.time(), time_range))
+    if len(own) > 1 and all(test is not None for test in own.values()):
+        either = any_of({t: None for t in own.values() if t is not None})
+        assert either is not None
+        where.append(either)
+    values = {column: scope.value(leaf.aggregation.expr, f"metric {leaf.metric}") for column, leaf in branch.leaves}
+    if shape.non_additive is not None:
+        assert all(test is None for test in own.values())
+    rows, found = source_rows(scope, {**key_columns, **_named(values)}, where, shape.non_additive, keys)
+    return Stage(
+        rows=rows,
+        keys={name: found[name] for name in key_columns},
+        values={
+            column: _aggregated(leaf, found[_value_name(column)], own[column], bool(keys))
+            for column, leaf in branch.leaves
+        },
+        grouped=True,
+    )
+
+
+def within_range(moment: exp.Expr, time_range: TimeRange) -> exp.Expr:
+    """Whether a moment lies in a request's time constraint."""
+    return exp.and_(
+        exp.GTE(this=moment.copy(), expression=timestamp(time_range.start)),
+        exp.LT(this=moment.copy(), expression=timestamp(time_range.end)),
+    )
+
+
+def _filters(scope: Scope, leaf: Leaf) -> dict[exp.Expr, exp.Expr]:
+    tests = [scope.condition(c) for c in (*leaf.own, *leaf.extra)]
+    return {t: t for t in tests}
+
+
+def _named(values: dict[str, exp.Expr]) -> dict[str, exp.Expr]:
+    return {_value_name(column): value for column, value in values.items()}
+
+
+def _value_name(column: str) -> str:
+    return f"{column}__value"
+
+
+def _aggregated(leaf: Leaf, value: exp.Expr, test: exp.Expr | None, keyed: bool) -> exp.Expr:
+    entry = aggregate(leaf.aggregation.agg)
+    result = entry.over_rows(when(test, value), leaf.aggregation)
+    if test is None or entry.over_nothing is None or not keyed:
+        return result
+    # a group without a row of this metric has no value, as if the metric had been grouped by itself
+    some = exp.Max(this=when(test, exp.Literal.number(1)))
+    return when(exp.Not(this=exp.Is(this=some, expression=exp.Null())), result)

@@ -1,0 +1,116 @@
+"""The logical plan: which leaves are computed together, over what, and how they are put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from penstock.manifest.model import NonAdditive
+from penstock.semantic.catalog import Catalog
+from penstock.semantic.leaves import ConversionOf, Leaf, Leaves, Running, Shift
+from penstock.semantic.names import Item
+from penstock.semantic.resolve import Condition, items_in
+
+
+@dataclass(frozen=True)
+class TimeRange:
+    """A request's time constraint: moments from `start` up to but not including `end`, ISO text."""
+
+    start: str
+    end: str
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What leaves have to have in common to be computed by one scan.
+
+    A plain shape leaves the filters to each leaf: they become conditional aggregates. In the others the filters are
+    part of the shape, since they decide which rows are seen at all.
+    """
+
+    model: str
+    time_dimension: str | None
+    running: Running | None = None
+    shifts: tuple[Shift, ...] = ()
+    to_spine: bool = False
+    non_additive: NonAdditive | None = None
+    conversion: ConversionOf | None = None
+    own: tuple[Condition, ...] = ()
+    extra: tuple[Condition, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        return not (self.running or self.shifts or self.to_spine or self.non_additive or self.conversion)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One scan: its shape and its leaves by column name."""
+
+    shape: Shape
+    leaves: tuple[tuple[str, Leaf], ...]
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output column: a metric as an expression over leaf columns."""
+
+    name: str
+    value: exp.Expr
+
+
+@dataclass(frozen=True)
+class QueryPlan:
+    """All of one metric query, but for its order and limit."""
+
+    keys: tuple[Item, ...]
+    branches: tuple[Branch, ...]
+    outputs: tuple[Output, ...]
+    time_range: TimeRange | None
+
+
+def is_metric_time(catalog: Catalog, item: Item, model: str, time_dimension: str | None) -> bool:
+    """Whether an item is the time by which a leaf is aggregated, under whichever of its names."""
+    if item.kind == "metric_time":
+        return True
+    if item.kind != "time" or item.element != time_dimension:
+        return False
+    place = catalog.place(model, item.links, item.element)
+    return place is not None and not place.hops
+
+
+def branches_of(
+    catalog: Catalog, leaves: Leaves, keys: tuple[Item, ...], time_range: TimeRange | None
+) -> tuple[Branch, ...]:
+    """Put the leaves into as few scans as possible."""
+    grouped: dict[Shape, list[tuple[str, Leaf]]] = {}
+    for leaf, column in leaves.found.items():
+        grouped.setdefault(_shape(catalog, leaf, keys, time_range), []).append((column, leaf))
+    return tuple(Branch(shape, tuple(members)) for shape, members in grouped.items())
+
+
+def _shape(catalog: Catalog, leaf: Leaf, keys: tuple[Item, ...], time_range: TimeRange | None) -> Shape:
+    model, time = leaf.aggregation.semantic_model, leaf.aggregation.time_dimension
+    timed_keys = any(is_metric_time(catalog, k, model, time) for k in keys)
+    conditions = (*leaf.own, *leaf.extra)
+    timed_conditions = any(_looks_at_time(catalog, model, time, c) for c in conditions)
+    running = leaf.running if timed_keys or timed_conditions else None
+    special = Shape(
+        model=model,
+        time_dimension=time,
+        running=running,
+        shifts=leaf.shifts,
+        to_spine=leaf.to_spine and timed_keys,
+        non_additive=leaf.aggregation.non_additive,
+        conversion=leaf.conversion,
+    )
+    if special.plain:
+        needs_time = timed_keys or timed_conditions or time_range is not None or catalog.has_validity
+        return special if needs_time else replace(special, time_dimension=None)
+    return replace(special, own=leaf.own, extra=leaf.extra)
+
+
+def _looks_at_time(catalog: Catalog, model: str, time: str | None, condition: Condition) -> bool:
+    items = items_in(catalog, model, condition)
+    return items is not None and any(is_metric_time(catalog, i, model, time) for i in items)

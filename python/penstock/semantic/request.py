@@ -1,0 +1,162 @@
+"""What may be asked of the metrics, and the answer of the compiler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from penstock.errors import InvalidRequestError, UnknownNameError
+from penstock.manifest.model import SavedQuery, SemanticManifest
+from penstock.semantic.templates import parse_reference
+
+Dialect = Literal["spark", "duckdb"]
+
+
+@dataclass(frozen=True)
+class MetricName:
+    """A metric to return, under its own name or an alias."""
+
+    name: str
+    alias: str | None = None
+
+
+@dataclass(frozen=True)
+class GroupBy:
+    """A dimension, entity or time to group by: a dunder name, maybe with a grain or a date part beside it."""
+
+    name: str
+    grain: str | None = None
+    date_part: str | None = None
+    alias: str | None = None
+
+
+@dataclass(frozen=True)
+class OrderBy:
+    """A metric or a group-by item to order by; it has to be in the request."""
+
+    name: str
+    grain: str | None = None
+    date_part: str | None = None
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class MetricRequest:
+    """One question.
+
+    Args:
+        metrics: Names, or names with an alias.
+        group_by: Dunder names ('listing__country', 'metric_time__month'), calls (`Dimension('listing__country')`) or
+            `GroupBy`.
+        where: Filter templates; rows have to satisfy all.
+        order_by: Names ('-' first for descending), calls or `OrderBy`.
+        limit: The most rows to return.
+        time_constraint: First and last moment of metric time, ISO text, both inclusive; widened to whole periods.
+        saved_query: A saved query to start from; what the request says besides is added to it.
+        min_max_only: Return only the least and the greatest value of the one group-by item.
+        apply_group_by: False: without metrics, don't remove duplicates.
+    """
+
+    metrics: tuple[str | MetricName, ...] = ()
+    group_by: tuple[str | GroupBy, ...] = ()
+    where: tuple[str, ...] = ()
+    order_by: tuple[str | OrderBy, ...] = ()
+    limit: int | None = None
+    time_constraint: tuple[str, str] | None = None
+    saved_query: str | None = None
+    min_max_only: bool = False
+    apply_group_by: bool = True
+
+
+@dataclass(frozen=True)
+class CompiledQuery:
+    """SQL, and all that it reads.
+
+    Args:
+        sql: The statement in the dialect asked for.
+        columns: The output columns, group-by items first.
+        models: Semantic models read, joined ones too.
+        relations: Tables and views read, time spines too, as SQL text.
+        node_ids: dbt's unique ids of these relations, where known.
+        join_paths: For each joined alias, how it is reached from which fact ("bookings -listing-> listings").
+        grain: The grain of time of the answer, None where it is not grouped by time.
+    """
+
+    sql: str
+    columns: tuple[str, ...]
+    models: tuple[str, ...]
+    relations: tuple[str, ...]
+    node_ids: tuple[str, ...]
+    join_paths: tuple[str, ...]
+    grain: str | None
+
+
+def normalized(manifest: SemanticManifest, request: MetricRequest) -> MetricRequest:
+    """The request with its saved query put in, and every part in its typed form.
+
+    Raises:
+        UnknownNameError: There is no such saved query.
+        InvalidRequestError: A part contradicts another, or is no name.
+    """
+    if request.saved_query is not None:
+        name = request.saved_query.lower()
+        if name not in manifest.saved_queries:
+            raise UnknownNameError.of("saved query", name, manifest.saved_queries, where="saved_query")
+        request = _with_saved(request, manifest.saved_queries[name])
+    metrics = tuple(MetricName(m.lower()) if isinstance(m, str) else m for m in request.metrics)
+    group_by = tuple(_group_by(g) for g in request.group_by)
+    if not metrics and not group_by:
+        raise InvalidRequestError(
+            "nothing is asked for", where="the request", fix="name at least one metric or one item to group by"
+        )
+    if request.limit is not None and request.limit < 0:
+        raise InvalidRequestError(f"a limit can't be negative: {request.limit}", where="limit")
+    if request.min_max_only and (metrics or len(group_by) != 1):
+        raise InvalidRequestError(
+            "min_max_only asks for the range of one group-by item: it takes exactly one, and no metrics",
+            where="min_max_only",
+        )
+    return replace(
+        request,
+        metrics=metrics,
+        group_by=group_by,
+        order_by=tuple(_order_by(o) for o in request.order_by),
+        saved_query=None,
+    )
+
+
+def _with_saved(request: MetricRequest, saved: SavedQuery) -> MetricRequest:
+    if request.metrics or request.group_by:
+        raise InvalidRequestError(
+            f"the saved query '{saved.name}' names its own metrics and group-by items",
+            where="saved_query",
+            fix="leave out metrics and group_by, or the saved query",
+        )
+    return replace(
+        request,
+        metrics=saved.metrics,
+        group_by=saved.group_by,
+        where=(*saved.where, *request.where),
+        order_by=request.order_by or saved.order_by,
+        limit=saved.limit if request.limit is None else request.limit,
+    )
+
+
+def _group_by(given: str | GroupBy) -> GroupBy:
+    if isinstance(given, GroupBy):
+        return replace(given, name=given.name.lower())
+    found = parse_reference(given, where="group_by")
+    return GroupBy(name="__".join(found.path), grain=found.grain, date_part=found.date_part)
+
+
+def _order_by(given: str | OrderBy) -> OrderBy:
+    if isinstance(given, OrderBy):
+        return replace(given, name=given.name.lower())
+    text, descending = (given[1:], True) if given.startswith("-") else (given, False)
+    found = parse_reference(text, where="order_by")
+    return OrderBy(
+        name="__".join(found.path),
+        grain=found.grain,
+        date_part=found.date_part,
+        descending=descending or bool(found.descending),
+    )

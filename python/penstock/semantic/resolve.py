@@ -1,0 +1,177 @@
+"""Names to things: the items, conditions and metrics of a request, and for each metric the leaves that it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
+from penstock.manifest.model import Metric
+from penstock.semantic.catalog import Catalog
+from penstock.semantic.names import METRIC_TIME, Item, coarsest, finer_or_same, is_standard
+from penstock.semantic.templates import (
+    ParsedFilter,
+    Reference,
+    bare_names_as_references,
+    parse_filter,
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A filter, and the grain that a bare `metric_time` has in it."""
+
+    filter: ParsedFilter
+    default_grain: str | None
+    where: str
+
+
+@lru_cache(maxsize=4096)
+def condition(text: str, default_grain: str | None, where: str) -> Condition:
+    """Parse one filter template; names outside of `{{ }}` are the names of items too."""
+    return Condition(bare_names_as_references(parse_filter(text, where=where)), default_grain, where)
+
+
+def split_name(
+    catalog: Catalog, path: tuple[str, ...], grain: str | None
+) -> tuple[tuple[str, ...], str | None, str | None]:
+    """A dunder name's path, grain and date part: ('ds', 'month') is ds by month."""
+    *rest, last = path
+    if rest and grain is None and (is_standard(last) or last in catalog.custom_grains):
+        return tuple(rest), last, None
+    if rest and last.startswith("extract_"):
+        return tuple(rest), None, last.removeprefix("extract_")
+    return path, grain, None
+
+
+def item_of(
+    catalog: Catalog,
+    facts: tuple[str, ...],
+    path: tuple[str, ...],
+    *,
+    grain: str | None,
+    date_part: str | None,
+    default_grain: str | None,
+    where: str,
+) -> Item:
+    """The item that a name means for all of the facts.
+
+    Raises:
+        UnknownNameError: They don't all reach such an item.
+        InvalidRequestError: The name is ambiguous, or the grain finer than the column's.
+    """
+    bare, named_grain, named_part = split_name(catalog, path, grain)
+    date_part = date_part or named_part
+    if bare == (METRIC_TIME,):
+        wanted = None if date_part else named_grain or default_grain or "day"
+        item = Item("metric_time", (), METRIC_TIME, wanted, date_part)
+        _check_grain(catalog, item, None, where)
+        return item
+    found = catalog.resolve(facts, bare)
+    if found is None and bare != path:
+        # a dimension may be called like a grain
+        bare, named_grain, named_part = path, None, None
+        found = catalog.resolve(facts, bare)
+    if found is None:
+        raise UnknownNameError.of("dimension or entity", "__".join(path), catalog.names(facts), where=where)
+    if found.kind != "time":
+        if named_grain or date_part:
+            raise InvalidRequestError(
+                f"'{found.column}' is no time: it has no grain and no date part",
+                where=where,
+            )
+        return found
+    declared = catalog.grain_of(facts, found)
+    wanted = None if date_part else named_grain or declared
+    item = Item("time", found.links, found.element, wanted, date_part)
+    _check_grain(catalog, item, declared, where)
+    return item
+
+
+def _check_grain(catalog: Catalog, item: Item, declared: str | None, where: str) -> None:
+    grain = item.grain
+    if grain is None:
+        return
+    if not is_standard(grain) and grain not in catalog.custom_grains:
+        raise UnknownNameError.of(
+            "grain", grain, ("day", "week", "month", "quarter", "year", *catalog.custom_grains), where=where
+        )
+    if declared is not None and is_standard(grain) and not finer_or_same(declared, grain):
+        raise InvalidRequestError(
+            f"'{item.base.column}' is kept by {declared}: it can't be grouped by {grain}",
+            where=where,
+            fix=f"ask for {item.base.column}__{declared} or coarser",
+        )
+
+
+def reference_item(
+    catalog: Catalog, facts: tuple[str, ...], reference: Reference, default_grain: str | None, where: str
+) -> Item:
+    """The item that a reference in a filter means."""
+    return item_of(
+        catalog,
+        facts,
+        reference.path,
+        grain=reference.grain,
+        date_part=reference.date_part,
+        default_grain=default_grain,
+        where=where,
+    )
+
+
+def items_in(catalog: Catalog, fact: str, cond: Condition) -> tuple[Item, ...] | None:
+    """The items of a condition as seen from a fact; None where it compares a metric too."""
+    if any(r.kind == "metric" for r in cond.filter.references):
+        return None
+    return tuple(
+        reference_item(catalog, (fact,), r, cond.default_grain, f"{cond.where}: {cond.filter.text}")
+        for r in cond.filter.references
+    )
+
+
+def facts_of(catalog: Catalog, name: str, *, where: str = "", seen: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The semantic models whose rows a metric aggregates, in the order of their use.
+
+    Raises:
+        UnknownNameError: A metric or model that is not there.
+        InvalidDefinitionError: A metric is made of itself.
+    """
+    if name in seen:
+        raise InvalidDefinitionError(f"the metric '{name}' is made of itself", where=" -> ".join((*seen, name)))
+    metric = catalog.manifest.metric(name, where=where or "metrics")
+    facts: dict[str, None] = {}
+    if metric.aggregation is not None:
+        model = catalog.manifest.model(metric.aggregation.semantic_model, where=f"metric {name}")
+        facts[model.name] = None
+    for inner in inputs_of(metric):
+        facts |= dict.fromkeys(facts_of(catalog, inner, where=f"metric {name}", seen=(*seen, name)))
+    return tuple(facts)
+
+
+def inputs_of(metric: Metric) -> tuple[str, ...]:
+    """The metrics by whose rows a metric is grouped: for a conversion metric, those of its base."""
+    if metric.cumulative is not None:
+        return (metric.cumulative.input.name,)
+    if metric.conversion is not None:
+        return (metric.conversion.base.name,)
+    return tuple(i.name for i in metric.inputs)
+
+
+def time_grain(catalog: Catalog, name: str) -> str:
+    """The finest grain of metric time that a metric has: the coarsest of its parts' time dimensions."""
+    metric = catalog.manifest.metric(name)
+    if metric.aggregation is not None:
+        model = catalog.manifest.model(metric.aggregation.semantic_model, where=f"metric {name}")
+        dimension = model.dimension_by_name.get(metric.aggregation.time_dimension or "")
+        return (dimension.grain or "day") if dimension is not None else "day"
+    return coarsest(*(time_grain(catalog, i) for i in inputs_of(metric)))
+
+
+def default_grain(catalog: Catalog, names: Iterable[str]) -> str:
+    """What a bare `metric_time` means for metrics asked for together: the coarsest of their defaults."""
+    grains = []
+    for name in names:
+        metric = catalog.manifest.metric(name)
+        grains.append(metric.time_granularity or coarsest("day", time_grain(catalog, name)))
+    return coarsest("nanosecond", *(catalog.standard(g) for g in grains)) if grains else "day"

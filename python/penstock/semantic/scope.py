@@ -1,0 +1,260 @@
+"""The rows of one fact: its table, the joins that its expressions turn out to need, and these expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from penstock.errors import InvalidDefinitionError, InvalidRequestError
+from penstock.manifest.model import Relation, SemanticModel, TimeSpine
+from penstock.semantic.catalog import Catalog, Hop, validity
+from penstock.semantic.expressions import all_of, extracted, truncated, user_expression
+from penstock.semantic.names import Item, is_standard
+from penstock.semantic.resolve import Condition, reference_item
+from penstock.semantic.templates import Reference
+
+
+@dataclass
+class Reads:
+    """What a query turns out to read, gathered while it is built."""
+
+    models: dict[str, None] = field(default_factory=dict)
+    relations: dict[str, None] = field(default_factory=dict)
+    nodes: dict[str, None] = field(default_factory=dict)
+    paths: dict[str, None] = field(default_factory=dict)
+
+    def model(self, model: SemanticModel) -> None:
+        self.models[model.name] = None
+        self._relation(model.relation, model.node_id)
+
+    def spine(self, spine: TimeSpine) -> None:
+        self._relation(spine.relation, spine.node_id)
+
+    def _relation(self, relation: Relation, node_id: str | None) -> None:
+        self.relations[relation.name] = None
+        if node_id:
+            self.nodes[node_id] = None
+
+
+@dataclass
+class Context:
+    """What all parts of one compilation share.
+
+    `metric_rows` compiles a metric by entities to a select; a filter that compares a metric joins it.
+    """
+
+    catalog: Catalog
+    reads: Reads
+    metric_rows: Callable[[str, tuple[str, ...]], tuple[exp.Select, str, tuple[str, ...]]]
+
+    def table(self, relation: Relation, alias: str) -> exp.Expr:
+        """A relation under an alias."""
+        return exp.alias_(relation_table(relation), alias, table=True)
+
+
+def relation_table(relation: Relation) -> exp.Expr:
+    """A relation's name as a tree; dbt quotes it as its adapter does."""
+    dialect = "duckdb" if '"' in relation.name else "spark"
+    return exp.to_table(relation.name, dialect=dialect)
+
+
+@dataclass
+class _Join:
+    alias: str
+    on: exp.Expr
+    source: exp.Expr
+    kind: str = "LEFT"
+
+
+class Scope:
+    """Expressions over the rows of a fact; asking for one adds the joins that it needs.
+
+    Args:
+        context: What the compilation shares.
+        model: The fact.
+        time_dimension: The dimension that `metric_time` is, where the rows have one.
+        outer: Whether rows of joined models without a fact are kept too.
+    """
+
+    def __init__(self, context: Context, model: str, time_dimension: str | None, *, outer: bool = False) -> None:
+        self.context = context
+        self._kind = "FULL" if outer else "LEFT"
+        self.catalog = context.catalog
+        self.model = self.catalog.manifest.model(model)
+        self.alias = self.model.name
+        self.time_dimension = time_dimension
+        self._joins: dict[object, _Join] = {}
+        self._values: dict[object, str] = {}  # the value column of each joined metric
+        self._taken = {self.alias}
+        context.reads.model(self.model)
+
+    def rows(self) -> exp.Select:
+        """The fact and its joins, nothing selected yet. To be called once all expressions are made."""
+        select = exp.Select().from_(self.context.table(self.model.relation, self.alias), copy=False)
+        for join in self._joins.values():
+            select = select.join(join.source, on=join.on.copy(), join_type=join.kind, copy=False)
+        return select
+
+    def value(self, expr: str, where: str) -> exp.Expr:
+        """A definition's expression over the fact's own columns."""
+        return user_expression(expr, where=where, table=self.alias)
+
+    def time(self) -> exp.Expr:
+        """The moment of a row, as its column has it."""
+        dimension = self.model.dimension_by_name.get(self.time_dimension or "")
+        if dimension is None:
+            raise InvalidDefinitionError(
+                f"the semantic model '{self.model.name}' has no time to aggregate by",
+                where=f"semantic model {self.model.name}",
+                fix="give it `defaults: {agg_time_dimension: ...}`",
+            )
+        return self.value(dimension.expr, f"dimension {self.model.name}.{dimension.name}")
+
+    def time_grain(self) -> str:
+        """The grain that the row's moment is declared to have."""
+        dimension = self.model.dimension_by_name.get(self.time_dimension or "")
+        return (dimension.grain or "day") if dimension is not None else "day"
+
+    def item(self, item: Item) -> exp.Expr:
+        """The item's value for a row."""
+        if item.kind == "metric_time":
+            return self.of_time(self.time(), item, self.time_grain())
+        place = self.catalog.place(self.model.name, item.links, item.element)
+        assert place is not None, f"{item} was resolved for another fact"
+        alias = self._reach(place.hops)
+        model = self.catalog.manifest.model(place.model)
+        where = f"{model.name}.{item.element}"
+        if item.kind == "entity":
+            return user_expression(model.entity_by_name[item.element].expr, where=f"entity {where}", table=alias)
+        dimension = model.dimension_by_name[item.element]
+        value = user_expression(dimension.expr, where=f"dimension {where}", table=alias)
+        return self.of_time(value, item, dimension.grain or "day") if item.kind == "time" else value
+
+    def of_time(self, moment: exp.Expr, item: Item, grain: str) -> exp.Expr:
+        """A moment by the item's grain or date part; a custom grain is looked up in its time spine."""
+        if item.date_part:
+            return extracted(item.date_part, moment)
+        wanted = item.grain or grain
+        if is_standard(wanted):
+            return truncated(wanted, moment)
+        spine, column = self.catalog.custom_grains[wanted]
+        key = ("spine", wanted, item.base)
+        if key not in self._joins:
+            alias = self._free(f"{item.base.column}__{spine.grain}_spine")
+            on = exp.EQ(this=truncated(spine.grain, moment), expression=exp.column(spine.column, alias))
+            self._joins[key] = _Join(alias, on, self.context.table(spine.relation, alias))
+            self.context.reads.spine(spine)
+        return exp.column(column, self._joins[key].alias)
+
+    def condition(self, condition: Condition, time: Callable[[Item], exp.Expr | None] | None = None) -> exp.Expr:
+        """A filter over the rows.
+
+        Args:
+            condition: The filter.
+            time: Gives the items that are not those of the row (a moved time); None for all others.
+        """
+        where = f"{condition.where}: {condition.filter.text}"
+
+        def column(reference: Reference) -> exp.Expr:
+            if reference.kind == "metric":
+                return self.metric(reference, where)
+            item = reference_item(
+                self.catalog, (self.model.name,), reference, condition.default_grain, where
+            )
+            moved = time(item) if time is not None else None
+            return self.item(item) if moved is None else moved
+
+        return condition.filter.bind(column)
+
+    def metric(self, reference: Reference, where: str) -> exp.Expr:
+        """The value of a metric for the row's entity: the metric by that entity, joined."""
+        if not reference.group_by:
+            raise InvalidRequestError("a metric in a filter needs `group_by=[...]`", where=where)
+        key = ("metric", reference.name, reference.group_by)
+        if key not in self._joins:
+            rows, value, names = self.context.metric_rows(reference.name, reference.group_by)
+            parts = []
+            alias = self._free(f"{reference.name}_by_{names[-1].split('__')[-1]}")
+            for name, column in zip(reference.group_by, names, strict=True):
+                entity = name.split("__")[-1]
+                item = self.catalog.resolve((self.model.name,), (entity,))
+                if item is None:
+                    raise InvalidRequestError(
+                        f"the rows of '{self.model.name}' have no entity '{entity}' to compare {reference.name} for",
+                        where=where,
+                    )
+                parts.append(exp.EQ(this=self.item(item), expression=exp.column(column, alias)))
+            on = all_of(parts)
+            assert on is not None
+            self._joins[key] = _Join(alias, on, exp.alias_(rows.subquery(copy=False), alias, table=True))
+            self._values[key] = value
+        return exp.column(self._values[key], self._joins[key].alias)
+
+    def _reach(self, hops: tuple[Hop, ...]) -> str:
+        """The alias of the model behind the hops, joined if it isn't yet."""
+        if not hops:
+            return self.alias
+        if hops in self._joins:
+            return self._joins[hops].alias
+        left = self._reach(hops[:-1])
+        left_model = self.model if len(hops) == 1 else self.catalog.manifest.model(hops[-2].model)
+        hop, model = hops[-1], self.catalog.manifest.model(hops[-1].model)
+        alias = self._free(model.name, "__".join((model.name, *(h.entity for h in hops))))
+        self._joins[hops] = _Join(alias, self._on(left, left_model, hop, model, alias), self.context.table(model.relation, alias), self._kind)
+        self.context.reads.model(model)
+        path = "".join(f" -{h.entity}-> {h.model}" for h in hops)
+        self.context.reads.paths[f"{self.model.name}{path}"] = None
+        return alias
+
+    def _on(self, left: str, left_model: SemanticModel, hop: Hop, model: SemanticModel, alias: str) -> exp.Expr:
+        here, there = left_model.entity_by_name[hop.entity], model.entity_by_name[hop.entity]
+        parts: list[exp.Expr] = [
+            exp.EQ(
+                this=user_expression(here.expr, where=f"entity {left_model.name}.{here.name}", table=left),
+                expression=user_expression(there.expr, where=f"entity {model.name}.{there.name}", table=alias),
+            )
+        ]
+        parts += self._partitions(left, left_model, model, alias)
+        ends = validity(model)
+        if ends is not None:
+            parts += self._valid(ends, model, alias)
+        on = all_of(parts)
+        assert on is not None
+        return on
+
+    def _partitions(self, left: str, left_model: SemanticModel, model: SemanticModel, alias: str) -> list[exp.Expr]:
+        """Tables that are partitioned alike are joined partition by partition."""
+        found: list[exp.Expr] = []
+        for dimension in left_model.dimensions:
+            other = model.dimension_by_name.get(dimension.name)
+            if not dimension.is_partition or other is None or not other.is_partition:
+                continue
+            mine = user_expression(dimension.expr, where=f"dimension {left_model.name}.{dimension.name}", table=left)
+            theirs = user_expression(other.expr, where=f"dimension {model.name}.{other.name}", table=alias)
+            if dimension.grain and other.grain:
+                mine, theirs = truncated(dimension.grain, mine), truncated(other.grain, theirs)
+            found.append(exp.EQ(this=mine, expression=theirs))
+        return found
+
+    def _valid(self, ends: tuple[str, str], model: SemanticModel, alias: str) -> list[exp.Expr]:
+        """The row that was valid at the fact's moment; an open end is NULL."""
+        start, end = (user_expression(e, where=f"semantic model {model.name}, validity", table=alias) for e in ends)
+        moment = truncated(self.time_grain(), self.time())
+        open_end = exp.or_(
+            exp.LT(this=moment.copy(), expression=end), exp.Is(this=end.copy(), expression=exp.Null())
+        )
+        return [exp.GTE(this=moment, expression=start), exp.paren(open_end)]
+
+    def _free(self, *names: str) -> str:
+        for name in names:
+            if name not in self._taken:
+                self._taken.add(name)
+                return name
+        count = 2
+        while f"{names[-1]}_{count}" in self._taken:
+            count += 1
+        name = f"{names[-1]}_{count}"
+        self._taken.add(name)
+        return name

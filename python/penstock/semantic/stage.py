@@ -1,0 +1,54 @@
+"""A step of a query that is not written down yet: rows, and what to take from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+
+@dataclass
+class Stage:
+    """Rows with the keys and values to select from them.
+
+    Args:
+        rows: A select with FROM, joins and WHERE, but nothing selected.
+        keys: Key expressions by output column.
+        values: Value expressions by leaf column.
+        grouped: Whether the values are aggregates, so that the rows have to be grouped by the keys.
+    """
+
+    rows: exp.Select
+    keys: dict[str, exp.Expr]
+    values: dict[str, exp.Expr]
+    grouped: bool
+
+    def select(self) -> exp.Select:
+        """The step as a select of its keys and values."""
+        return selected(self.rows, {**self.keys, **self.values}, group_by=len(self.keys) if self.grouped else 0)
+
+    def within(self, alias: str) -> Stage:
+        """The step as a sub-query, its columns to be read by name."""
+        return Stage(
+            rows=exp.Select().from_(subquery(self.select(), alias), copy=False),
+            keys={name: exp.column(name, alias) for name in self.keys},
+            values={name: exp.column(name, alias) for name in self.values},
+            grouped=False,
+        )
+
+
+def selected(rows: exp.Select, columns: Mapping[str, exp.Expr], *, group_by: int = 0, distinct: bool = False) -> exp.Select:
+    """The rows with columns selected, grouped by the first few of them."""
+    select = rows.select(*(exp.alias_(e.copy(), name) for name, e in columns.items()), copy=False)
+    if group_by:
+        # by number: a name would be taken for a column of the source where that has one of the same name
+        select = select.group_by(*(exp.Literal.number(i + 1) for i in range(group_by)), copy=False)
+    if distinct:
+        select = select.distinct(copy=False)
+    return select
+
+
+def subquery(select: exp.Query, alias: str) -> exp.Expr:
+    """The select as a table under an alias."""
+    return exp.alias_(exp.Subquery(this=select), alias, table=True)
