@@ -36,14 +36,14 @@ class Part:
     """
 
     name: str
-    lift: Callable[[exp.Expression], exp.Expression]
+    lift: Callable[[exp.Expr], exp.Expr]
     combine: Literal["sum", "min", "max"]
 
-    def partial(self, value: exp.Expression) -> exp.Expression:
+    def partial(self, value: exp.Expr) -> exp.Expr:
         """The part over a group of rows."""
         return self.merge(self.lift(value))
 
-    def merge(self, state: exp.Expression) -> exp.Expression:
+    def merge(self, state: exp.Expr) -> exp.Expr:
         """The part over a group of states."""
         return _COMBINE[self.combine](this=state.copy())
 
@@ -76,7 +76,7 @@ class Aggregate:
         """Whether aggregates over parts of the rows give the aggregate over all of them."""
         return bool(self.parts)
 
-    def over_rows(self, value: exp.Expression, spec: Aggregation | None = None) -> exp.Expression:
+    def over_rows(self, value: exp.Expr, spec: Aggregation | None = None) -> exp.Expr:
         """The aggregate straight over the rows of a group; NULL values don't count.
 
         Args:
@@ -92,7 +92,7 @@ class Aggregate:
             return _percentile(value, spec)
         return _COMBINE[self.name](this=value)
 
-    def finish(self, states: Sequence[exp.Expression], *, retracted: bool = False) -> exp.Expression:
+    def finish(self, states: Sequence[exp.Expr], *, retracted: bool = False) -> exp.Expr:
         """The value of a combined state.
 
         Args:
@@ -127,22 +127,23 @@ def aggregate(name: str) -> Aggregate:
     return AGGREGATES[name]
 
 
-def _value(value: exp.Expression) -> exp.Expression:
+def _value(value: exp.Expr) -> exp.Expr:
     return value.copy()
 
 
-def _value_or_zero(value: exp.Expression) -> exp.Expression:
+def _value_or_zero(value: exp.Expr) -> exp.Expr:
     return exp.Coalesce(this=value.copy(), expressions=[exp.Literal.number(0)])
 
 
-def _counted(value: exp.Expression) -> exp.Expression:
+def _counted(value: exp.Expr) -> exp.Expr:
     there = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
     return exp.Case(ifs=[exp.If(this=there, true=exp.Literal.number(1))], default=exp.Literal.number(0))
 
 
-def _percentile(value: exp.Expression, spec: Aggregation | None) -> exp.Expression:
-    """Approximate forms are computed exactly: no two engines approximate alike, and one definition is one number."""
+def _percentile(value: exp.Expr, spec: Aggregation | None) -> exp.Expr:
     share = exp.Literal.number(repr(spec.percentile if spec is not None and spec.percentile is not None else 0.5))
+    if spec is not None and spec.approximate:
+        return exp.ApproxQuantile(this=value, quantile=share)
     function = exp.PercentileDisc if spec is not None and spec.discrete else exp.PercentileCont
     return exp.WithinGroup(
         this=function(this=share), expression=exp.Order(expressions=[exp.Ordered(this=value, nulls_first=False)])

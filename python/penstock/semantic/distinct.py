@@ -78,13 +78,14 @@ def distinct_values(
     if scope is None:
         assert spine is not None
         rows = spine.rows()
-    else:
+    elif spine is None:
         rows = scope.rows()
-        if spine is not None:
-            whole = spine.rows()
-            rows = rows.join(whole.args["from_"].this, join_type="CROSS", copy=False)
-            for join in whole.args.get("joins") or ():
-                rows.append("joins", join)
+    else:
+        # paired with the anchor alone: what an outer join adds to it has no metric time
+        whole = spine.rows()
+        rows = scope.rows(crossed=whole.args["from_"].this)
+        for join in whole.args.get("joins") or ():
+            rows.append("joins", join)
     test = all_of(tests)
     if test is not None:
         rows = rows.where(test, copy=False)

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidRequestError
+from penstock.semantic.custom_offset import OffsetSpine
 from penstock.semantic.expressions import all_of, any_of, earlier, truncated
 from penstock.semantic.leaves import Running, Shift
 from penstock.semantic.names import Item, finer_or_same, is_standard
@@ -214,8 +215,7 @@ class _OverTime:
     def _shifted(self, rows: exp.Select, grain: str, *, grouped: bool, keep_moment: bool = False) -> Stage:
         """Put at each moment of the spine what lies an offset before it."""
         alias = "earlier"
-        spine = Spine(self.context, grain, where=self.where)
-        moved = self._moved(spine.moment, len(self.shape.shifts))
+        spine, moved = self._spine_and_source(grain)
         on = [exp.EQ(this=exp.column(_MOMENT, alias), expression=moved)]
         keys: dict[str, exp.Expr] = {_MOMENT: spine.moment.copy()} if keep_moment else {}
         keys |= {k.column: spine.item(k) for k in self.time_keys}
@@ -225,6 +225,16 @@ class _OverTime:
             tests += self._period_starts(spine)
         mode = self._mode() if grouped else "done"
         return Stage(self._join(spine, rows, alias, on, tests), keys, self._values(mode, alias), grouped)
+
+    def _spine_and_source(self, grain: str) -> tuple[Spine, exp.Expr]:
+        """The spine of the moments shown, and the moment from which the value for each of them comes."""
+        window = self.shape.shifts[0].window
+        if len(self.shape.shifts) == 1 and window is not None and not is_standard(window.grain):
+            only = all(k.grain == window.grain for k in self.time_keys)
+            custom = OffsetSpine(self.context, window, only_periods=only)
+            return custom, truncated(grain, custom.source)
+        spine = Spine(self.context, grain, where=self.where)
+        return spine, self._moved(spine.moment, len(self.shape.shifts))
 
     def _period_starts(self, spine: Spine) -> list[exp.Expr]:
         """The value at the start of a period counts once in the longer period asked for, not once a day of it."""
@@ -250,7 +260,9 @@ class _OverTime:
                 continue
             moment = self._moved(spine.moment, outermost, timed.level) if least_level else spine.moment
             tests.append(self._timed_test(timed.condition, spine, moment, alias))
-        if self.time_range is not None and (least_level > 0 or not outermost):
+        # before an offset a running total is limited too: MetricFlow's answer has no moment whose value comes from
+        # outside of the constraint
+        if self.time_range is not None:
             tests.append(within_range(spine.moment, self.time_range))
         return tests
 

@@ -86,13 +86,20 @@ class Scope:
         self.alias = self.model.name
         self.time_dimension = time_dimension
         self._joins: dict[object, _Join] = {}
+        self._paths: dict[tuple[tuple[Hop, ...], tuple[Hop, ...]], str] = {}  # (hops, end of the path) -> alias
         self._values: dict[object, str] = {}  # the value column of each joined metric
         self._taken = {self.alias}
         context.reads.model(self.model)
 
-    def rows(self) -> exp.Select:
-        """The fact and its joins, nothing selected yet. To be called once all expressions are made."""
+    def rows(self, crossed: exp.Expr | None = None) -> exp.Select:
+        """The fact and its joins, nothing selected yet. To be called once all expressions are made.
+
+        Args:
+            crossed: A table with each of whose rows the fact's are paired, before all joins.
+        """
         select = exp.Select().from_(self.context.table(self.model.relation, self.alias), copy=False)
+        if crossed is not None:
+            select = select.join(crossed, join_type="CROSS", copy=False)
         for join in self._joins.values():
             select = select.join(join.source, on=join.on.copy(), join_type=join.kind, copy=False)
         return select
@@ -188,27 +195,50 @@ class Scope:
                 parts.append(exp.EQ(this=self.item(item), expression=exp.column(column, alias)))
             on = all_of(parts)
             assert on is not None
-            self._joins[key] = _Join(alias, on, exp.alias_(rows.subquery(copy=False), alias, table=True))
+            self._joins[key] = _Join(alias, on, exp.alias_(rows.subquery(copy=False), alias, table=True), self._kind)
             self._values[key] = value
         return exp.column(self._values[key], self._joins[key].alias)
 
     def _reach(self, hops: tuple[Hop, ...]) -> str:
-        """The alias of the model behind the hops, joined if it isn't yet."""
+        """The alias of the model behind the hops, joined if it isn't yet.
+
+        Each model at the end of a longer path has a path of its own: where a key on the way is not as unique as it is
+        declared, two ends reached over one join would be paired row by row, which is not how MetricFlow pairs them.
+        """
+        return self._join_path(hops, hops) if hops else self.alias
+
+    def _join_path(self, hops: tuple[Hop, ...], end: tuple[Hop, ...]) -> str:
         if not hops:
             return self.alias
-        if hops in self._joins:
-            return self._joins[hops].alias
-        left = self._reach(hops[:-1])
-        left_model = self.model if len(hops) == 1 else self.catalog.manifest.model(hops[-2].model)
-        hop, model = hops[-1], self.catalog.manifest.model(hops[-1].model)
-        alias = self._free(model.name, "__".join((model.name, *(h.entity for h in hops))))
-        self._joins[hops] = _Join(alias, self._on(left, left_model, hop, model, alias), self.context.table(model.relation, alias), self._kind)
+        key = (hops, end)
+        if key in self._paths:
+            return self._paths[key]
+        shared = self._shared(hops, end)
+        if shared is not None:
+            self._paths[key] = shared
+            return shared
+        left = self._join_path(hops[:-1], end)
+        model = self.catalog.manifest.model(hops[-1].model)
+        path = "__".join((model.name, *(h.entity for h in hops)))
+        alias = self._free(model.name, path) if hops == end else self._free(model.name, f"{path}__to_{end[-1].model}")
+        on = self._on(left, hops, end, alias)
+        self._paths[key] = alias
+        self._joins[key] = _Join(alias, on, self.context.table(model.relation, alias), self._kind)
         self.context.reads.model(model)
-        path = "".join(f" -{h.entity}-> {h.model}" for h in hops)
-        self.context.reads.paths[f"{self.model.name}{path}"] = None
+        shown = "".join(f" -{h.entity}-> {h.model}" for h in hops)
+        self.context.reads.paths[f"{self.model.name}{shown}"] = None
         return alias
 
-    def _on(self, left: str, left_model: SemanticModel, hop: Hop, model: SemanticModel, alias: str) -> exp.Expr:
+    def _shared(self, hops: tuple[Hop, ...], end: tuple[Hop, ...]) -> str | None:
+        """A model in the middle of one longer path and asked for itself is joined once for both."""
+        users = [other for known, other in self._paths if known == hops]
+        if hops == end:
+            return self._paths[(hops, users[0])] if users else None
+        return self._paths[(hops, hops)] if users == [hops] else None
+
+    def _on(self, left: str, hops: tuple[Hop, ...], end: tuple[Hop, ...], alias: str) -> exp.Expr:
+        left_model = self._at(hops[:-1])
+        hop, model = hops[-1], self._at(hops)
         here, there = left_model.entity_by_name[hop.entity], model.entity_by_name[hop.entity]
         parts: list[exp.Expr] = [
             exp.EQ(
@@ -216,7 +246,7 @@ class Scope:
                 expression=user_expression(there.expr, where=f"entity {model.name}.{there.name}", table=alias),
             )
         ]
-        parts += self._partitions(left, left_model, model, alias)
+        parts += self._partitions(hops, end, alias)
         ends = validity(model)
         if ends is not None:
             parts += self._valid(ends, model, alias)
@@ -224,17 +254,24 @@ class Scope:
         assert on is not None
         return on
 
-    def _partitions(self, left: str, left_model: SemanticModel, model: SemanticModel, alias: str) -> list[exp.Expr]:
-        """Tables that are partitioned alike are joined partition by partition."""
+    def _at(self, hops: tuple[Hop, ...]) -> SemanticModel:
+        return self.catalog.manifest.model(hops[-1].model) if hops else self.model
+
+    def _partitions(self, hops: tuple[Hop, ...], end: tuple[Hop, ...], alias: str) -> list[exp.Expr]:
+        """Tables that are partitioned alike are joined partition by partition, each to the nearest one before it."""
         found: list[exp.Expr] = []
-        for dimension in left_model.dimensions:
-            other = model.dimension_by_name.get(dimension.name)
-            if not dimension.is_partition or other is None or not other.is_partition:
+        model = self._at(hops)
+        for dimension in model.dimensions:
+            before = (hops[:i] for i in range(len(hops) - 1, -1, -1))
+            near = next((b for b in before if _partition(self._at(b), dimension.name)), None)
+            if not dimension.is_partition or near is None:
                 continue
-            mine = user_expression(dimension.expr, where=f"dimension {left_model.name}.{dimension.name}", table=left)
-            theirs = user_expression(other.expr, where=f"dimension {model.name}.{other.name}", table=alias)
+            other = self._at(near).dimension_by_name[dimension.name]
+            where = f"dimension {self._at(near).name}.{dimension.name}"
+            mine = user_expression(other.expr, where=where, table=self._join_path(near, end))
+            theirs = user_expression(dimension.expr, where=f"dimension {model.name}.{dimension.name}", table=alias)
             if dimension.grain and other.grain:
-                mine, theirs = truncated(dimension.grain, mine), truncated(other.grain, theirs)
+                mine, theirs = truncated(other.grain, mine), truncated(dimension.grain, theirs)
             found.append(exp.EQ(this=mine, expression=theirs))
         return found
 
@@ -258,3 +295,8 @@ class Scope:
         name = f"{names[-1]}_{count}"
         self._taken.add(name)
         return name
+
+
+def _partition(model: SemanticModel, name: str) -> bool:
+    dimension = model.dimension_by_name.get(name)
+    return dimension is not None and dimension.is_partition
