@@ -1,0 +1,133 @@
+"""Lifetimes: from when to when a row counts.
+
+A row enters an answer when it is known and has happened, and leaves it a window after it happened. On a timeline that
+mixes such events with the instants asked about, one running combination per entity answers every question of what
+was known when. All times are whole microseconds since 1970 (BIGINT), so that lengths add up alike on every engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Ties:
+    """Who comes first at one instant: rows that become known, the instants asked about, or rows that leave.
+
+    Args:
+        inclusive: A row known at the very instant asked about counts.
+
+    Example:
+        >>> Ties(inclusive=False).asked, Ties(inclusive=False).enters
+        (0, 1)
+    """
+
+    inclusive: bool
+
+    @property
+    def enters(self) -> int:
+        """The rank of a row that enters."""
+        return 0 if self.inclusive else 1
+
+    @property
+    def asked(self) -> int:
+        """The rank of an instant asked about."""
+        return 1 if self.inclusive else 0
+
+    @property
+    def leaves(self) -> int:
+        """The rank of a row that leaves: it still counts at its last instant."""
+        return 2 if self.inclusive else 1
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """The instants at which a row counts: from its entry to `length` after its event.
+
+    Args:
+        entry: When it enters, of `entry_of`.
+        event: When it happened.
+        length: Microseconds after its event at which it leaves; None for never.
+        ties: What counts at the very instant of entry.
+    """
+
+    entry: exp.Expr
+    event: exp.Expr
+    length: int | None
+    ties: Ties
+
+    def end(self) -> exp.Expr:
+        """The last instant at which it counts."""
+        if self.length is None:
+            raise ValueError("a lifetime without a length has no end")
+        return exp.Add(this=self.event.copy(), expression=exp.Literal.number(self.length))
+
+    def is_ever(self) -> exp.Expr | None:
+        """Whether there is an instant at which it counts: what becomes known too late never enters. None for always."""
+        return None if self.length is None else self._known_by(self.end())
+
+    def is_at(self, instant: exp.Expr) -> exp.Expr:
+        """Whether it counts at `instant`, said of one row rather than by a running sum."""
+        known = self._known_by(instant)
+        if self.length is None:
+            return known
+        oldest = exp.Sub(this=instant.copy(), expression=exp.Literal.number(self.length))
+        return exp.and_(known, exp.GTE(this=self.event.copy(), expression=oldest), copy=False)
+
+    def _known_by(self, instant: exp.Expr) -> exp.Expr:
+        compare = exp.LTE if self.ties.inclusive else exp.LT
+        return compare(this=self.entry.copy(), expression=instant.copy())
+
+
+def entry_of(event: exp.Expr, known_at: exp.Expr) -> exp.Expr:
+    """When a row enters: the later of its event and of when it is known; NULL, for never, where either is NULL.
+
+    Engines differ in what GREATEST makes of NULL, hence the CASE.
+
+    Example:
+        >>> entry_of(exp.column("e"), exp.column("k")).sql()
+        'CASE WHEN k > e THEN k WHEN k <= e THEN e END'
+    """
+    later = exp.GT(this=known_at.copy(), expression=event.copy())
+    sooner = exp.LTE(this=known_at.copy(), expression=event.copy())
+    return exp.Case(ifs=[exp.If(this=later, true=known_at.copy()), exp.If(this=sooner, true=event.copy())])
+
+
+def change(kind: exp.Expr, enters: int, leaves: int | None, lift: exp.Expr, ever: exp.Expr | None) -> exp.Expr:
+    """What an event does to a running state: entering adds the row's state, leaving takes it back, others do nothing.
+
+    Args:
+        kind: The number of the kind of event.
+        enters: The kind at which the row enters.
+        leaves: The kind at which it leaves; None for never.
+        lift: The state of the row.
+        ever: Whether the row counts at all; None for always.
+    """
+    steps = [exp.If(this=exp.Literal.number(enters), true=lift.copy())]
+    if leaves is not None:
+        steps.append(exp.If(this=exp.Literal.number(leaves), true=exp.Neg(this=lift.copy())))
+    moves = exp.Case(this=kind.copy(), ifs=steps)
+    return moves if ever is None else exp.Case(ifs=[exp.If(this=ever.copy(), true=moves)])
+
+
+def past(name: str, key: Sequence[exp.Expr], time: exp.Expr, rank: exp.Expr) -> exp.Window:
+    """A named window for running combinations: everything of one key up to and with the current row."""
+    order = [exp.Ordered(this=c.copy(), desc=False, nulls_first=True) for c in (time, rank)]
+    frame = exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW")
+    return exp.Window(
+        this=exp.to_identifier(name),
+        partition_by=[k.copy() for k in key],
+        order=exp.Order(expressions=order),
+        spec=frame,
+    )
+
+
+def running(combination: exp.Expr, window: str) -> exp.Window:
+    """An aggregate over the named window."""
+    return exp.Window(this=combination, alias=exp.to_identifier(window), over="OVER")

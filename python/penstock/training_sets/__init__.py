@@ -1,0 +1,22 @@
+"""A spine request to point-in-time correct SQL: every row's features as they were known at its own time.
+
+Pure: no I/O, no engine, no clock.
+"""
+
+from penstock.training_sets.compile import compile_training_set
+from penstock.training_sets.features import ColumnFeature, Duration, MetricFeature, parse_feature
+from penstock.training_sets.kinds import types_of_contracts
+from penstock.training_sets.request import CompiledFeature, CompiledTrainingSet, Spine, TrainingSetRequest
+
+__all__ = [
+    "ColumnFeature",
+    "CompiledFeature",
+    "CompiledTrainingSet",
+    "Duration",
+    "MetricFeature",
+    "Spine",
+    "TrainingSetRequest",
+    "compile_training_set",
+    "parse_feature",
+    "types_of_contracts",
+]

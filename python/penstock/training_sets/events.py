@@ -1,0 +1,177 @@
+"""The rows of one fact as events of one entity: when each enters and leaves, and what that changes.
+
+The fact is read once. Each row is lifted to what the events need, then repeated once a kind of event: one kind for each
+clock by which rows enter, one for each length after which they leave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from sqlglot import exp
+
+from penstock.algebra.lifetimes import Lifetime, Ties, change
+from penstock.training_sets.knowledge import Clock
+from penstock.training_sets.sql import column, kinds, not_null, struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from penstock.semantic.request import Dialect
+    from penstock.training_sets.resolve import Newest, Resolver, Total
+
+_COMBINE = {"sum": exp.Sum, "min": exp.Min, "max": exp.Max}
+
+
+@dataclass(frozen=True)
+class Running:
+    """One running combination: the column with its changes, how they are combined, and the column of the result."""
+
+    changes: tuple[str, ...]
+    combine: Literal["sum", "min", "max", "newest"]
+    state: str
+
+    def combination(self) -> exp.Expr:
+        """The aggregate over changes."""
+        if self.combine == "newest":
+            value, order = self.changes
+            return exp.ArgMax(this=column(value), expression=column(order))
+        return _COMBINE[self.combine](this=column(self.changes[0]))
+
+
+@dataclass
+class FactEvents:
+    """The events of one fact for one entity.
+
+    Args:
+        resolver: What the compilation shares.
+        model: The semantic model's name.
+        entity: The entity by which its rows are taken.
+        prefix: Put before the names of columns, so that those of several facts differ.
+        ties: What comes first at one instant.
+        dialect: The dialect compiled to.
+    """
+
+    resolver: Resolver
+    model: str
+    entity: str
+    prefix: str
+    ties: Ties
+    dialect: Dialect
+    running: list[Running] = field(default_factory=list)
+    _row: dict[exp.Expr, str] = field(default_factory=dict)
+    _times: dict[exp.Expr, int] = field(default_factory=dict)  # of each kind of event, over the lifted row
+    _leaves: set[int] = field(default_factory=set)
+    _changes: dict[exp.Expr, str] = field(default_factory=dict)
+
+    def total(self, total: Total) -> exp.Expr:
+        """Have a total kept; gives its value over the running states."""
+        retracted = total.window is not None
+        parts = total.law.retractable if retracted else total.law.parts
+        life = self._lifetime(total.clock, total.window.microseconds if total.window else None)
+        enters = self._kind(life.entry)
+        leaves = self._kind(life.end(), leaves=True) if retracted else None
+        states: list[exp.Expr] = []
+        for part in parts:
+            lift = self._lifted(part.lift(total.value))
+            states.append(self._state(change(column("_kind"), enters, leaves, lift, life.is_ever()), part.combine))
+        return total.law.finish(states, retracted=retracted)
+
+    def newest(self, wanted: Iterable[Newest], at: exp.Expr) -> dict[Newest, exp.Expr]:
+        """Have the newest row kept; gives each value over the running state and the time `at` of a row of the spine."""
+        wanted = list(wanted)
+        first = wanted[0]
+        entry = self._kind(self._lifetime(first.clock, None).entry)
+        event, known = (t(self.dialect) for t in (first.clock.event_time, first.clock.known_time))
+        # engines differ in where NULL ranks within a struct, so that a missing tie-break is told apart by a number
+        one, zero = exp.Literal.number(1), exp.Literal.number(0)
+        there = exp.Case(ifs=[exp.If(this=not_null(first.tie_break), true=one)], default=zero)
+        order = struct(event=event, known=known, has_tie_break=there, tie_break=first.tie_break)
+        fields = {"event": event}
+        if first.until is not None:
+            # the end is known as late as a beginning is, so that a row is not gone before its successor is known
+            fields["until"] = Clock(first.until, delay=first.clock.delay).known_time(self.dialect)
+        names: dict[exp.Expr, str] = {}
+        for value in wanted:
+            names.setdefault(value.value, f"value_{len(names)}")
+        fields |= {name: value for value, name in names.items()}
+        payload = self._at(entry, self._lifted(struct(**fields)), "newest")
+        rank = self._at(entry, self._lifted(order), "order")
+        state = f"{self.prefix}_newest"
+        self.running.append(Running((payload, rank), "newest", state))
+        return {value: _if_valid(value, state, names[value.value], at, self.ties) for value in wanted}
+
+    def select(self, changes: Iterable[str]) -> exp.Select:
+        """The events: key, time, rank, and these columns of changes, NULL where they are another fact's."""
+        scope = self.resolver.scope(self.resolver.manifest.model(self.model))
+        key = self.resolver.key(scope.model, self.entity)
+        lifted = scope.rows().select(exp.alias_(key.copy(), "_key"), copy=False)
+        lifted = lifted.select(*(exp.alias_(e.copy(), n) for e, n in self._row.items()), copy=False)
+        lifted = lifted.where(not_null(key), copy=False)
+        own = {name: e for e, name in self._changes.items()}
+        time = exp.Case(
+            this=column("_kind"),
+            ifs=[exp.If(this=exp.Literal.number(i), true=t.copy()) for t, i in self._times.items()],
+        )
+        events = exp.Select().from_(exp.alias_(exp.Subquery(this=lifted), "_lifted", table=True), copy=False)
+        events.append("joins", kinds(len(self._times)))
+        return events.select(
+            column("_key"),
+            exp.alias_(time, "_time"),
+            exp.alias_(self._rank(), "_rank"),
+            *(exp.alias_(own[c].copy() if c in own else exp.Null(), c) for c in changes),
+            copy=False,
+        )
+
+    def _rank(self) -> exp.Expr:
+        enters, leaves = (exp.Literal.number(n) for n in (self.ties.enters, self.ties.leaves))
+        if not self._leaves or self.ties.enters == self.ties.leaves:
+            return enters
+        left = exp.In(this=column("_kind"), expressions=[exp.Literal.number(i) for i in sorted(self._leaves)])
+        return exp.Case(ifs=[exp.If(this=left, true=leaves)], default=enters)
+
+    def _lifetime(self, clock: Clock, length: int | None) -> Lifetime:
+        event = self._lifted(clock.event_time(self.dialect))
+        return Lifetime(self._lifted(clock.entry_time(self.dialect)), event, length, self.ties)
+
+    def _lifted(self, value: exp.Expr) -> exp.Expr:
+        """The column of the lifted row that holds a value."""
+        return column(self._row.setdefault(value, f"_in_{len(self._row)}"))
+
+    def _kind(self, time: exp.Expr, *, leaves: bool = False) -> int:
+        # a time at which rows leave is never the one at which they enter, even where both are the same sum
+        key = exp.Paren(this=time) if leaves else time
+        number = self._times.setdefault(key, len(self._times))
+        if leaves:
+            self._leaves.add(number)
+        return number
+
+    def _state(self, delta: exp.Expr, combine: Literal["sum", "min", "max"]) -> exp.Expr:
+        name = self._changes.setdefault(delta, f"{self.prefix}_change_{len(self._changes)}")
+        state = f"{name}_{combine}"
+        found = Running((name,), combine, state)
+        if found not in self.running:
+            self.running.append(found)
+        return column(state)
+
+    def _at(self, kind: int, value: exp.Expr, name: str) -> str:
+        test = exp.EQ(this=column("_kind"), expression=exp.Literal.number(kind))
+        return self._changes.setdefault(exp.Case(ifs=[exp.If(this=test, true=value)]), f"{self.prefix}_{name}_row")
+
+
+def _if_valid(wanted: Newest, state: str, name: str, at: exp.Expr, ties: Ties) -> exp.Expr:
+    """The newest row's value, unless the row is too old by then, or valid no more."""
+    value = column(name, state)
+    tests: list[exp.Expr] = []
+    ends = exp.LT if ties.inclusive else exp.LTE
+    if wanted.within is not None:
+        oldest = exp.Sub(this=at.copy(), expression=exp.Literal.number(wanted.within.microseconds))
+        tests.append(exp.GTE(this=column("event", state), expression=oldest))
+    if wanted.until is not None:
+        until = column("until", state)
+        is_open = exp.Is(this=until, expression=exp.Null())
+        tests.append(exp.paren(exp.or_(is_open, ends(this=at.copy(), expression=until.copy()), copy=False)))
+    if not tests:
+        return value
+    return exp.Case(ifs=[exp.If(this=exp.and_(*tests, copy=False), true=value)])

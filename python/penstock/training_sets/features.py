@@ -1,0 +1,154 @@
+"""The small language of features: `carrier.on_time_rate over 7 days as punctuality`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from penstock.errors import InvalidRequestError, nearest
+
+_MICROSECONDS = {
+    "second": 1_000_000,
+    "minute": 60_000_000,
+    "hour": 3_600_000_000,
+    "day": 86_400_000_000,
+    "week": 604_800_000_000,
+}
+_VARIABLE = ("month", "quarter", "year")
+_LONGEST = 400 * 366 * _MICROSECONDS["day"]  # times in microseconds stay far from the end of BIGINT
+_FORMS = (
+    "'carrier.on_time_rate over 7 days', 'carrier.flights to date', 'origin.weather.temperature within 6 hours' "
+    "or 'plane.planes.seats', each optionally with 'as name'"
+)
+_NAME = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
+_TAIL = re.compile(
+    r"(?P<what>\S+)(?P<how>\s+(?:over|within)\s+(?P<length>.+?)|\s+to\s+date)?(?:\s+as\s+(?P<name>\S+))?",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A fixed length of time: `count` times one of second, minute, hour, day and week."""
+
+    count: int
+    unit: str
+
+    @property
+    def microseconds(self) -> int:
+        """The whole length in microseconds."""
+        return self.count * _MICROSECONDS[self.unit]
+
+    @property
+    def short(self) -> str:
+        """For a column's name: 7d, 6h, 30m."""
+        return f"{self.count}{self.unit[0]}"
+
+
+@dataclass(frozen=True)
+class MetricFeature:
+    """A metric by entity over the `window` before each row's time; over all that came before where it is None."""
+
+    text: str
+    name: str
+    entity: str
+    metric: str
+    window: Duration | None
+
+
+@dataclass(frozen=True)
+class ColumnFeature:
+    """The newest value of a column of a semantic model, not older than `within` where it is given."""
+
+    text: str
+    name: str
+    entity: str
+    model: str
+    column: str
+    within: Duration | None
+
+
+def parse_feature(text: str) -> MetricFeature | ColumnFeature:
+    """Parse one feature.
+
+    Raises:
+        InvalidRequestError: It is none, with the place and the forms that there are.
+
+    Example:
+        >>> parse_feature("carrier.on_time_rate over 7 days").name
+        'carrier__on_time_rate__7d'
+    """
+    where = f"feature '{text}'"
+    match = _TAIL.fullmatch(text.strip())
+    if match is None:
+        raise InvalidRequestError("this is no feature", where=where, fix=f"write one like {_FORMS}")
+    parts = match["what"].split(".")
+    for part in (*parts, *([match["name"]] if match["name"] else [])):
+        if not _NAME.match(part):
+            raise InvalidRequestError(f"'{part}' is no name", where=where, fix=f"write a feature like {_FORMS}")
+    how = (match["how"] or "").split(None, 1)
+    verb = how[0].lower() if how else ""
+    length = parse_duration(match["length"], where=where) if match["length"] else None
+    if length is not None and length.count == 0:
+        raise InvalidRequestError(f"nothing lies {verb} no time at all", where=where, fix="give a length above 0")
+    if len(parts) == 2:
+        return _metric(text, parts, verb, length, match["name"])
+    if len(parts) == 3:
+        return _column(text, parts, verb, length, match["name"])
+    raise InvalidRequestError(
+        "a feature has two parts, entity.metric, or three, entity.semantic_model.column",
+        where=where,
+        fix=f"write one like {_FORMS}",
+    )
+
+
+def parse_duration(text: str, *, where: str) -> Duration:
+    """Parse a length of time such as `7 days`.
+
+    Raises:
+        InvalidRequestError: It is none, or one of no fixed length.
+    """
+    match = re.fullmatch(r"\s*(\d+)\s+([A-Za-z]+)\s*", text, re.ASCII)
+    if match is None:
+        raise InvalidRequestError(f"'{text}' is no length of time", where=where, fix="write it as '7 days'")
+    unit = match[2].lower().removesuffix("s")
+    if unit in _VARIABLE:
+        raise InvalidRequestError(
+            f"a {unit} has no fixed length, so it is not clear when a row leaves the window",
+            where=where,
+            fix="give the length in days or weeks",
+        )
+    if unit not in _MICROSECONDS:
+        raise InvalidRequestError(
+            f"'{match[2]}' is no unit of time",
+            where=where,
+            near=nearest(unit, _MICROSECONDS),
+            fix="write it as '7 days'",
+        )
+    length = Duration(int(match[1]), unit)
+    if length.microseconds > _LONGEST:
+        raise InvalidRequestError(f"'{text}' is longer than 400 years", where=where, fix="use 'to date'")
+    return length
+
+
+def _metric(text: str, parts: list[str], verb: str, length: Duration | None, name: str | None) -> MetricFeature:
+    entity, metric = (part.lower() for part in parts)
+    if verb not in ("over", "to"):
+        raise InvalidRequestError(
+            "a metric needs the span of time it is over",
+            where=f"feature '{text}'",
+            fix=f"write '{entity}.{metric} over 7 days' or '{entity}.{metric} to date'",
+        )
+    span = length.short if length else "to_date"
+    return MetricFeature(text, name or f"{entity}__{metric}__{span}", entity, metric, length)
+
+
+def _column(text: str, parts: list[str], verb: str, length: Duration | None, name: str | None) -> ColumnFeature:
+    entity, model, column = parts[0].lower(), parts[1].lower(), parts[2]
+    if verb not in ("", "within"):
+        raise InvalidRequestError(
+            "the newest value of a column is not taken over a span of time",
+            where=f"feature '{text}'",
+            fix=f"write '{entity}.{model}.{column} within 6 hours' for its oldest age, or ask for a metric",
+        )
+    return ColumnFeature(text, name or f"{entity}__{model}__{column}", entity, model, column, length)

@@ -1,0 +1,79 @@
+"""What is asked of a training set, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Types = Mapping[str, Mapping[str, str]]
+Shape = Literal["lifetimes", "running", "rows", "latest", "attribute"]
+
+
+@dataclass(frozen=True)
+class Spine:
+    """The rows to which features are added, each at its own time.
+
+    Args:
+        relation: A table's name or a query, in the dialect that is compiled to. It may be read more than once, so it
+            must give the same rows each time: a table does, a query with random numbers does not.
+        at: The column with the time of each row as which the features are asked.
+        entities: For each entity, the column that holds its key.
+        columns: The columns to keep; all of them when empty.
+    """
+
+    relation: str
+    at: str
+    entities: Mapping[str, str]
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingSetRequest:
+    """A spine and the features to add to it.
+
+    Args:
+        spine: The rows to which features are added.
+        features: Texts such as `carrier.on_time_rate over 7 days`; see `parse_feature`.
+        inclusive: Count what becomes known at the very time of a row; by default it must be known before.
+        types: The types of columns by relation and column, as SQL texts. With them sums of integers and decimals are
+            kept by running differences; a sum of unknown type is computed from the rows of each window, which is right
+            for every type.
+            A relation that is named must have all its columns.
+    """
+
+    spine: Spine
+    features: tuple[str, ...]
+    inclusive: bool = False
+    types: Types = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CompiledFeature:
+    """One column of features: its name, its request, and by which shapes of SQL it is computed."""
+
+    name: str
+    text: str
+    shapes: tuple[Shape, ...]
+
+
+@dataclass(frozen=True)
+class CompiledTrainingSet:
+    """The SQL of a training set and what it reads.
+
+    Args:
+        sql: One statement, without a semicolon.
+        columns: The columns of the answer as far as they are known: those of the spine where the request names them,
+            then the features.
+        features: The features in the order of the request.
+        semantic_models: Names of the semantic models read.
+        node_ids: dbt's ids of the models under them, where known.
+        relations: SQL names of the relations read, but for those within a spine that is a query.
+    """
+
+    sql: str
+    columns: tuple[str, ...]
+    features: tuple[CompiledFeature, ...]
+    semantic_models: tuple[str, ...]
+    node_ids: tuple[str, ...]
+    relations: tuple[str, ...]

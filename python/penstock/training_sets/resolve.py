@@ -1,0 +1,317 @@
+"""Features to values: what has to be computed, once each, and every feature as an expression over that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+
+from sqlglot import exp
+
+from penstock.algebra.aggregates import Aggregate, aggregate
+from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
+from penstock.semantic.catalog import Catalog, catalog_of, validity
+from penstock.semantic.expressions import all_of, user_expression, when
+from penstock.semantic.leaves import Leaf, Leaves
+from penstock.semantic.resolve import Condition, facts_of, inputs_of, items_in
+from penstock.semantic.scope import Context, Reads, Scope
+from penstock.training_sets.features import ColumnFeature, Duration, MetricFeature
+from penstock.training_sets.kinds import declared_types, kind_of
+from penstock.training_sets.knowledge import Clock, declares, knowledge_of, tie_break_of
+from penstock.training_sets.request import CompiledFeature, Shape, TrainingSetRequest
+from penstock.training_sets.sql import user_column
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from penstock.manifest.model import Aggregation, Metric, SemanticManifest, SemanticModel
+
+
+@dataclass(frozen=True)
+class Total:
+    """An aggregation over the window before a row's time; over all before it where `window` is None."""
+
+    model: str
+    entity: str
+    value: exp.Expr
+    spec: Aggregation
+    clock: Clock
+    window: Duration | None
+    shape: Shape
+
+    @property
+    def law(self) -> Aggregate:
+        """The aggregate and its laws."""
+        return aggregate(self.spec.agg)
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The value of the newest row that is known, by event, then by when it was known, then by `tie_break`.
+
+    Args:
+        until: When the row ceases to be valid, where its model says so.
+        within: The oldest age, since its event, that is still an answer.
+    """
+
+    model: str
+    entity: str
+    value: exp.Expr
+    clock: Clock
+    tie_break: exp.Expr
+    until: exp.Expr | None
+    within: Duration | None
+    shape: Shape = "latest"
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """A timeless attribute of an entity."""
+
+    model: str
+    entity: str
+    value: exp.Expr
+    shape: Shape = "attribute"
+
+
+Value = Total | Newest | LookUp
+
+
+@dataclass(frozen=True)
+class ResolvedFeature:
+    """A feature as an expression over columns that are called as the values are."""
+
+    compiled: CompiledFeature
+    value: exp.Expr
+
+
+@dataclass
+class Resolver:
+    """Collects the values of all features of a request."""
+
+    manifest: SemanticManifest
+    request: TrainingSetRequest
+    values: dict[Value, str] = field(default_factory=dict)
+    reads: Reads = field(default_factory=Reads)
+
+    def feature(self, wanted: MetricFeature | ColumnFeature) -> ResolvedFeature:
+        """The feature over columns of values.
+
+        Raises:
+            UnknownNameError: It names a thing that is not there.
+            InvalidRequestError: It has no answer as of a time.
+            InvalidDefinitionError: What it names contradicts itself, or does not say when it is known.
+        """
+        where = f"feature '{wanted.text}'"
+        entities = self.request.spine.entities
+        if wanted.entity not in entities:
+            raise UnknownNameError.of(
+                "entity", wanted.entity, entities, where=where, fix="give its column in the spine's entities"
+            )
+        found = self._metric(wanted, where) if isinstance(wanted, MetricFeature) else self._column(wanted, where)
+        columns = {c.name for c in found.find_all(exp.Column)}
+        shapes = dict.fromkeys(v.shape for v, name in self.values.items() if name in columns)
+        return ResolvedFeature(CompiledFeature(wanted.name, wanted.text, tuple(shapes)), found)
+
+    def scope(self, model: SemanticModel, time_dimension: str | None = None) -> Scope:
+        """Expressions over the rows of a model."""
+        return Scope(Context(catalog_of(self.manifest), self.reads, _no_metric_rows), model.name, time_dimension)
+
+    def key(self, model: SemanticModel, entity: str) -> exp.Expr:
+        """The key of an entity in the rows of a model."""
+        where = f"entity {model.name}.{entity}"
+        return user_expression(model.entity_by_name[entity].expr, where=where, table=model.name)
+
+    def _column_of(self, value: Value) -> exp.Expr:
+        return exp.column(self.values.setdefault(value, f"_value_{len(self.values)}"))
+
+    def _metric(self, wanted: MetricFeature, where: str) -> exp.Expr:
+        self.manifest.metric(wanted.metric, where=where)
+        catalog = catalog_of(self.manifest)
+        facts_of(catalog, wanted.metric, where=where)
+        self._check_parts(wanted.metric, where)
+        leaves = Leaves(catalog)
+        tree = leaves.metric(wanted.metric, ())
+        totals = {name: self._total(leaf, wanted, where) for leaf, name in leaves.found.items()}
+        return _replaced(tree, {name: self._finished(total) for name, total in totals.items()})
+
+    def _finished(self, total: Total) -> exp.Expr:
+        """The value, where rows of nothing leave no trace too: a distinct count is 0 then."""
+        column = self._column_of(total)
+        if total.law.over_nothing is None:
+            return column
+        return exp.Coalesce(this=column, expressions=[exp.Literal.number(total.law.over_nothing)])
+
+    def _check_parts(self, name: str, where: str) -> None:
+        metric = self.manifest.metric(name, where=where)
+        if metric.type in ("cumulative", "conversion"):
+            raise InvalidRequestError(
+                f"the {metric.type} metric '{name}' has a range of time of its own, which can't be seen as of each row",
+                where=where,
+                fix="ask for the metric it is made of, over the length that you want",
+            )
+        if metric.aggregation is None and declares(metric.meta):
+            raise InvalidDefinitionError(
+                f"'{name}' is {metric.type}: it is known when its inputs are",
+                where=f"metric {name}, meta.penstock",
+                fix="declare known_at or delay on the simple metrics",
+            )
+        for given in metric.inputs:
+            if given.offset_window is not None or given.offset_to_grain is not None:
+                raise InvalidRequestError(
+                    f"'{name}' moves '{given.name}' in time, which is not defined over a window before each row",
+                    where=where,
+                    fix="ask for the windows that you want one by one",
+                )
+        for inner in inputs_of(metric):
+            self._check_parts(inner, where)
+
+    def _total(self, leaf: Leaf, wanted: MetricFeature, where: str) -> Total:
+        metric = self.manifest.metric(leaf.metric, where=where)
+        spec = leaf.aggregation
+        model = self.manifest.model(spec.semantic_model, where=f"metric {metric.name}")
+        self._check_entity(model, wanted.entity, f"{where}, metric {metric.name}")
+        if spec.non_additive is not None:
+            raise InvalidRequestError(
+                f"'{metric.name}' takes one row of each period of '{spec.non_additive.dimension}', "
+                "which is not defined over a window before each row",
+                where=where,
+                fix="ask for the newest value of the column",
+            )
+        if spec.time_dimension is None:
+            raise InvalidDefinitionError(
+                f"'{metric.name}' has no event time",
+                where=f"metric {metric.name}",
+                fix="give its semantic model an agg_time_dimension",
+            )
+        scope = self.scope(model, spec.time_dimension)
+        test = all_of([self._condition(scope, c, where) for c in (*leaf.own, *leaf.extra)])
+        bare = scope.value(spec.expr, f"metric {metric.name}")
+        clock = self._clock(model, scope.time(), metric)
+        shape = self._shape(model, bare, spec, wanted, where)
+        return Total(model.name, wanted.entity, when(test, bare), spec, clock, wanted.window, shape)
+
+    def _shape(
+        self, model: SemanticModel, value: exp.Expr, spec: Aggregation, wanted: MetricFeature, where: str
+    ) -> Shape:
+        law = aggregate(spec.agg)
+        if wanted.window is None:
+            if law.parts:
+                return "running"
+            raise InvalidRequestError(
+                f"a {spec.agg} to date needs all rows of the past for each row of the spine",
+                where=where,
+                fix="ask for it over a length of time",
+            )
+        kind = kind_of(value, declared_types(self.request.types, model.relation.name) or {})
+        return "lifetimes" if law.law == "group" and law.retractable and kind in law.exact else "rows"
+
+    def _condition(self, scope: Scope, condition: Condition, where: str) -> exp.Expr:
+        items = items_in(self._catalog(), scope.model.name, condition)
+        if items is None:
+            raise InvalidRequestError(
+                "a filter that compares a metric can't be seen as of each row",
+                where=f"{where}, {condition.where}: {condition.filter.text}",
+            )
+        for item in items:
+            place = self._catalog().place(scope.model.name, item.links, item.element)
+            custom = item.grain is not None and item.grain in self._catalog().custom_grains
+            if custom or (item.kind != "metric_time" and (place is None or place.hops)):
+                raise InvalidRequestError(
+                    f"the filter is on '{item.column}', which is not in '{scope.model.name}' itself, and it is not "
+                    "known since when it has been what it is",
+                    where=f"{where}, {condition.where}: {condition.filter.text}",
+                    fix="bring the column into the fact's model",
+                )
+        return scope.condition(condition)
+
+    def _column(self, wanted: ColumnFeature, where: str) -> exp.Expr:
+        model = self.manifest.model(wanted.model, where=where)
+        self._check_entity(model, wanted.entity, where)
+        value = self._value_of(model, wanted.column, where)
+        scope = self.scope(model)
+        knowledge = knowledge_of(model)
+        if knowledge.always:
+            return self._column_of(self._look_up(model, wanted, value, where))
+        ends = validity(model)
+        time = model.time_dimension or next((d.name for d in model.dimensions if d.validity == "start"), None)
+        if time is None or time not in model.dimension_by_name:
+            raise InvalidDefinitionError(
+                "it has no event time, so which of its rows is the newest is not defined",
+                where=f"{where}, semantic model {model.name}",
+                fix="give it an agg_time_dimension, or known_at: always if its attributes never change",
+            )
+        event = scope.value(model.dimension_by_name[time].expr, f"dimension {model.name}.{time}")
+        clock = self._clock(model, event)
+        if ends and clock.known_at is not None:
+            raise InvalidRequestError(
+                f"'{model.name}' holds rows that are valid for a time, and an expression for known_at does not say "
+                "when the end of a row is known",
+                where=where,
+                fix="declare a delay, which goes for both ends",
+            )
+        until = scope.value(ends[1], f"semantic model {model.name}, validity") if ends else None
+        tie_break = _qualified(tie_break_of(model), model.name)
+        return self._column_of(Newest(model.name, wanted.entity, value, clock, tie_break, until, wanted.within))
+
+    def _look_up(self, model: SemanticModel, wanted: ColumnFeature, value: exp.Expr, where: str) -> LookUp:
+        if wanted.within is not None:
+            raise InvalidRequestError(
+                f"'{model.name}' is timeless (known_at: always), so its values have no age",
+                where=where,
+                fix="drop the 'within'",
+            )
+        kind = model.entity_by_name[wanted.entity].type
+        if kind not in ("primary", "unique"):
+            raise InvalidRequestError(
+                f"'{wanted.entity}' is a {kind} entity of '{model.name}', so one key may have many rows",
+                where=where,
+                fix="look the attribute up by a primary or unique entity, or declare when its rows are known",
+            )
+        return LookUp(model.name, wanted.entity, value)
+
+    def _value_of(self, model: SemanticModel, name: str, where: str) -> exp.Expr:
+        lower = name.lower()
+        named = model.dimension_by_name.get(lower) or model.entity_by_name.get(lower)
+        if named is not None:
+            return user_expression(named.expr, where=f"{model.name}.{lower}", table=model.name)
+        declared = declared_types(self.request.types, model.relation.name)
+        if declared is not None and lower not in declared:
+            raise UnknownNameError.of("column", name, {*declared, *model.dimension_by_name}, where=where)
+        return user_column(name, table=model.name)
+
+    def _clock(self, model: SemanticModel, event: exp.Expr, metric: Metric | None = None) -> Clock:
+        clock = knowledge_of(model, metric).clock(event)
+        if clock.known_at is None:
+            return clock
+        return Clock(event, _qualified(clock.known_at, model.name))
+
+    def _check_entity(self, model: SemanticModel, entity: str, where: str) -> None:
+        if entity not in model.entity_by_name:
+            raise UnknownNameError.of(
+                "entity",
+                entity,
+                model.entity_by_name,
+                where=f"{where}, semantic model {model.name}",
+                fix=f"'{model.name}' has the entities {', '.join(model.entity_by_name) or '(none)'}",
+            )
+
+    def _catalog(self) -> Catalog:
+        return catalog_of(self.manifest)
+
+
+def _replaced(tree: exp.Expr, by: Mapping[str, exp.Expr]) -> exp.Expr:
+    return tree.copy().transform(
+        lambda node: by[node.name].copy() if isinstance(node, exp.Column) and node.name in by else node, copy=False
+    )
+
+
+def _qualified(tree: exp.Expr, table: str) -> exp.Expr:
+    tree = tree.copy()
+    for column in list(tree.find_all(exp.Column)):
+        if not column.table:
+            column.set("table", exp.to_identifier(table))
+    return tree
+
+
+def _no_metric_rows(name: str, group_by: tuple[str, ...]) -> NoReturn:
+    raise AssertionError(f"filters that compare a metric ({name} by {group_by}) are refused before")

@@ -1,0 +1,100 @@
+"""The few places where dialects differ, and builders that every shape uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from penstock.errors import InvalidRequestError, UnknownNameError
+
+if TYPE_CHECKING:
+    from penstock.semantic.request import Dialect
+
+DIALECTS: tuple[Dialect, ...] = ("spark", "duckdb")
+
+
+def known_dialect(text: str) -> Dialect:
+    """The dialect of that name; others are refused, for the SQL has not been proved on them.
+
+    Raises:
+        UnknownNameError: With those that there are.
+    """
+    for dialect in DIALECTS:
+        if text == dialect:
+            return dialect
+    raise UnknownNameError.of("dialect", text, DIALECTS, where="a training set")
+
+
+def microseconds(instant: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """An instant as microseconds since 1970 (BIGINT). Dates are their midnight in the session's time zone."""
+    if dialect == "duckdb":
+        return exp.UnixMicros(this=instant.copy())
+    return exp.UnixMicros(this=exp.Cast(this=instant.copy(), to=exp.DataType(this=exp.DataType.Type.TIMESTAMPTZ)))
+
+
+def whole_row(table: str, dialect: Dialect) -> exp.Expr:
+    """All columns of a table as one struct."""
+    if dialect == "duckdb":
+        return exp.column(table)
+    return exp.Struct(expressions=[exp.Column(this=exp.Star(), table=exp.to_identifier(table))])
+
+
+def failure(message: str, dialect: Dialect) -> exp.Expr:
+    """An expression that fails when it is evaluated."""
+    name = "ERROR" if dialect == "duckdb" else "RAISE_ERROR"
+    return exp.Anonymous(this=name, expressions=[exp.Literal.string(message)])
+
+
+def struct(**fields: exp.Expr) -> exp.Struct:
+    """A struct of named fields."""
+    return exp.Struct(
+        expressions=[exp.PropertyEQ(this=exp.to_identifier(n), expression=v.copy()) for n, v in fields.items()]
+    )
+
+
+def column(name: str, table: str | None = None) -> exp.Column:
+    """A column that we have named ourselves."""
+    return exp.column(name, table=table)
+
+
+def user_column(name: str, table: str | None = None) -> exp.Column:
+    """A column that a user has named, quoted."""
+    return exp.Column(this=exp.to_identifier(name, quoted=True), table=exp.to_identifier(table) if table else None)
+
+
+def kinds(count: int) -> exp.Join:
+    """CROSS JOIN (VALUES (0), (1), …) AS _kinds(_kind)."""
+    rows = [exp.Tuple(expressions=[exp.Literal.number(i)]) for i in range(count)]
+    alias = exp.TableAlias(this=exp.to_identifier("_kinds"), columns=[exp.to_identifier("_kind")])
+    return exp.Join(this=exp.Values(expressions=rows, alias=alias), kind="CROSS")
+
+
+def not_null(value: exp.Expr) -> exp.Expr:
+    """`value IS NOT NULL`."""
+    return exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+
+
+def source_of(text: str, alias: str, dialect: Dialect) -> exp.Expr:
+    """A spine's relation, a name or a query, as something to select from.
+
+    Raises:
+        InvalidRequestError: It is neither.
+    """
+    where = f"the spine's relation: {text}"
+    problem = "the spine is neither a table's name nor a query"
+    try:
+        statements = sqlglot.parse(text, read=dialect)
+        tree = statements[0] if len(statements) == 1 else None
+        if isinstance(tree, exp.Query):
+            tree = tree.unwrap() if isinstance(tree, exp.Subquery) else tree
+            return exp.Subquery(this=tree, alias=exp.TableAlias(this=exp.to_identifier(alias)))
+        if tree is None or not isinstance(tree, (exp.Column, exp.Dot, exp.Identifier)):
+            raise InvalidRequestError(problem, where=where)
+        named = exp.to_table(text, dialect=dialect)
+    except SqlglotError as bad:
+        raise InvalidRequestError(f"{problem}: {str(bad).splitlines()[0]}", where=where) from bad
+    named.set("alias", exp.TableAlias(this=exp.to_identifier(alias)))
+    return named

@@ -1,0 +1,106 @@
+"""One entity's timeline: the spine's rows among the events of all facts, and one pass of running combinations over it.
+
+The spine's rows travel through whole, as one struct, so that nothing has to be joined back to them and no row can be
+lost, doubled or mistaken for another, however often an engine evaluates a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from penstock.algebra.lifetimes import Ties, past, running
+from penstock.training_sets.events import FactEvents
+from penstock.training_sets.resolve import Newest, Resolver, Total
+from penstock.training_sets.sql import column
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from penstock.semantic.request import Dialect
+
+_PAST = "_past"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One common table expression."""
+
+    name: str
+    select: exp.Query
+
+
+def timeline(
+    resolver: Resolver,
+    entity: str,
+    *,
+    key: str,
+    values: Mapping[Total | Newest, str],
+    upstream: str,
+    carried: Sequence[str],
+    dialect: Dialect,
+) -> list[Step]:
+    """The steps that add an entity's values to the rows of `upstream`.
+
+    Args:
+        resolver: What the compilation shares.
+        entity: The entity.
+        key: The column of `upstream` with its keys.
+        values: The values to add, by their columns.
+        upstream: The step before, with the columns `carried`, of which `_time` is one.
+        carried: The columns to hand on.
+        dialect: The dialect compiled to.
+    """
+    ties = Ties(resolver.request.inclusive)
+    facts, finished = _facts(resolver, entity, values, ties, dialect)
+    runs = [r for fact in facts for r in fact.running]
+    changes = list(dict.fromkeys(c for r in runs for c in r.changes))
+    branches: list[exp.Select] = [_asked(upstream, carried, key, changes, ties)]
+    for fact in facts:
+        events = exp.Select().from_(exp.alias_(exp.Subquery(this=fact.select(changes)), "_events", table=True))
+        nothing = [column("_time") if c == "_time" else exp.alias_(exp.Null(), c) for c in carried]
+        events = events.select(*nothing, column("_key"), column("_rank"), *map(column, changes), copy=False)
+        branches.append(events.where("_time IS NOT NULL", copy=False))
+    union: exp.Query = branches[0]
+    for branch in branches[1:]:
+        union = exp.union(union, branch, distinct=False, copy=False)
+    ran = exp.Select().from_(f"_{entity}_timeline").select(*map(column, carried), column("_rank"), copy=False)
+    ran = ran.select(*(exp.alias_(running(r.combination(), _PAST), r.state) for r in runs), copy=False)
+    ran.append("windows", past(_PAST, [column("_key")], column("_time"), column("_rank")))
+    done = exp.Select().from_(f"_{entity}_past").select(*map(column, carried), copy=False)
+    done = done.select(*(exp.alias_(finished[v], name) for v, name in values.items()), copy=False)
+    done = done.where(exp.EQ(this=column("_rank"), expression=exp.Literal.number(ties.asked)), copy=False)
+    return [Step(f"_{entity}_timeline", union), Step(f"_{entity}_past", ran), Step(f"_by_{entity}", done)]
+
+
+def _facts(
+    resolver: Resolver, entity: str, values: Mapping[Total | Newest, str], ties: Ties, dialect: Dialect
+) -> tuple[list[FactEvents], dict[Total | Newest, exp.Expr]]:
+    facts: dict[str, FactEvents] = {}
+    for value in values:
+        if value.model not in facts:
+            facts[value.model] = FactEvents(resolver, value.model, entity, f"_f{len(facts)}", ties, dialect)
+    finished: dict[Total | Newest, exp.Expr] = {}
+    for model, fact in facts.items():
+        newest: list[Newest] = []
+        for value in values:
+            if value.model == model and isinstance(value, Total):
+                finished[value] = fact.total(value)
+            elif value.model == model and isinstance(value, Newest):
+                newest.append(value)
+        if newest:
+            for wanted, expression in fact.newest(newest, column("_time")).items():
+                finished[wanted] = expression
+    return list(facts.values()), finished
+
+
+def _asked(upstream: str, carried: Sequence[str], key: str, changes: Sequence[str], ties: Ties) -> exp.Select:
+    select = exp.Select().from_(upstream).select(*map(column, carried), copy=False)
+    return select.select(
+        exp.alias_(column(key), "_key"),
+        exp.alias_(exp.Literal.number(ties.asked), "_rank"),
+        *(exp.alias_(exp.Null(), c) for c in changes),
+        copy=False,
+    )
