@@ -50,9 +50,9 @@ def _needed(request: Mapping[str, Any], definitions: Any, manifest: Any) -> Iter
         return _training_node(request["model"], manifest)
     from dbt_penstock import requests
 
-    compiled = requests.compile_request(request, definitions, "spark")
-    metrics = [m.unique_id for m in manifest.metrics.values() if m.name in requests.metric_names(request, definitions)]
-    return [*compiled.node_ids, *metrics]
+    compiled = requests.compiled(request, definitions, manifest.flat_graph)
+    named = requests.metric_names(request)
+    return [*compiled.node_ids, *(m.unique_id for m in manifest.metrics.values() if m.name in named)]
 
 
 def _training_node(model: str, manifest: Any) -> list[str]:

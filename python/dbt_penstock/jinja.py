@@ -9,7 +9,7 @@ from dbt_common.exceptions import CompilationError
 
 from penstock.errors import PenstockError
 
-_last: tuple[Any, Any] | None = None
+_last: dict[str, Any] = {}
 
 
 def functions() -> dict[str, Callable[..., Any]]:
@@ -32,16 +32,15 @@ def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any]) -> str
     try:
         if request["kind"] == "predict":
             return requests.predict_sql(request)
-        return str(requests.compile_request(request, _definitions(graph), "spark").sql)
+        return requests.compiled(request, _definitions(graph), graph).sql
     except PenstockError as error:
         raise CompilationError(str(error)) from error
 
 
 def _definitions(graph: Mapping[str, Any]) -> Any:
     """The typed manifest of a graph; the last one is kept, for dbt compiles many models over one graph."""
-    global _last
-    if _last is None or _last[0] is not graph:
+    if _last.get("graph") is not graph:
         from penstock.manifest.graph import manifest_from_graph
 
-        _last = (graph, manifest_from_graph(graph))
-    return _last[1]
+        _last.update(graph=graph, definitions=manifest_from_graph(graph))
+    return _last["definitions"]

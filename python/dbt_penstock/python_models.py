@@ -20,11 +20,11 @@ class SessionJobHelper(PythonJobHelper):
 
     def submit(self, compiled_code: str) -> None:
         """Run the code; a user's error becomes dbt's with the same message."""
-        from pyspark.sql import SparkSession
+        from penstock.engines.spark import running_session
 
         # With its text in linecache the code has readable tracebacks, and `inspect.getsource` works on it.
         linecache.cache[self._file] = (len(compiled_code), None, compiled_code.splitlines(keepends=True), self._file)
-        namespace = {"__name__": f"dbt_model_{self._name}", "spark": SparkSession.getActiveSession()}
+        namespace = {"__name__": f"dbt_model_{self._name}", "spark": running_session()}
         try:
             exec(compile(compiled_code, self._file, "exec"), namespace)
         except PenstockError as error:

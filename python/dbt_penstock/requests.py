@@ -3,29 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.manifest.model import SemanticManifest
+from penstock.semantic import CompiledQuery, MetricRequest, compile_request
+from penstock.training_sets import (
+    CompiledTrainingSet,
+    MetricFeature,
+    Spine,
+    TrainingSetRequest,
+    compile_training_set,
+    parse_feature,
+    types_of_contracts,
+)
 
+if TYPE_CHECKING:
+    from penstock.manifest.model import SemanticManifest
+
+# dbt's commands that compile models without running them.
 _RUN_NOTHING = ("compile", "generate", "list", "parse")
 
 
-def compile_request(request: Mapping[str, Any], definitions: SemanticManifest, dialect: str) -> Any:
-    """Compile a request for metrics or for a training set.
+def compiled(
+    request: Mapping[str, Any], definitions: SemanticManifest, graph: Mapping[str, Any]
+) -> CompiledQuery | CompiledTrainingSet:
+    """Compile a request for metrics or for a training set to Spark's SQL.
 
-    Returns:
-        What the compiler gave: its `sql`, and the `node_ids` of the dbt models that it reads.
+    Args:
+        request: As the macros pass it: a `kind`, and the arguments of that macro.
+        definitions: The project's metrics and semantic models.
+        graph: dbt's `graph`, for the types of columns.
 
     Raises:
         PenstockError: when the request has no answer.
     """
     if request["kind"] == "metrics":
-        from penstock.semantic import MetricRequest
-        from penstock.semantic import compile_request as compile_metrics
+        return compile_request(definitions, _metrics(request), "spark")
+    return compile_training_set(definitions, _training_set(request, graph), "spark")
 
-        return compile_metrics(definitions, metric_request(request), dialect)
-    raise InvalidRequestError(f"unknown kind of request '{request['kind']}'")
+
+def metric_names(request: Mapping[str, Any]) -> tuple[str, ...]:
+    """The metrics that a request names."""
+    if request["kind"] == "metrics":
+        return tuple(request["metrics"])
+    features = [parse_feature(text) for text in request["features"]]
+    return tuple(feature.metric for feature in features if isinstance(feature, MetricFeature))
+
+
+def _metrics(request: Mapping[str, Any]) -> MetricRequest:
+    return MetricRequest(
+        metrics=_texts(request, "metrics"),
+        group_by=_texts(request, "group_by"),
+        where=_texts(request, "where"),
+        order_by=_texts(request, "order_by"),
+        limit=request["limit"],
+    )
+
+
+def _training_set(request: Mapping[str, Any], graph: Mapping[str, Any]) -> TrainingSetRequest:
+    if not isinstance(request["entities"], Mapping):
+        raise InvalidRequestError(
+            "entities must be a mapping", where="penstock.training_set", fix="entities={'carrier': 'carrier_code'}"
+        )
+    return TrainingSetRequest(
+        spine=Spine(request["spine"], request["at"], dict(request["entities"]), _texts(request, "columns")),
+        features=_texts(request, "features"),
+        types=types_of_contracts(graph),
+    )
+
+
+def _texts(request: Mapping[str, Any], argument: str) -> tuple[str, ...]:
+    values = request[argument]
+    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+        raise InvalidRequestError(
+            f"{argument} must be a list of texts, not {values!r}",
+            where=f"penstock.{request['kind']}",
+            fix=f"{argument}=['…']",
+        )
+    return tuple(values)
 
 
 def predict_sql(request: Mapping[str, Any]) -> str:
@@ -39,16 +94,16 @@ def predict_sql(request: Mapping[str, Any]) -> str:
         InvalidRequestError: when the arguments are no SQL, or too many.
     """
     from dbt.flags import get_flags
-    from pyspark.sql import SparkSession
     from sqlglot import exp
 
+    from penstock.engines.spark import running_session
     from penstock.registry.promote import live_inputs, live_models
     from penstock.scoring.predict import parse_statement, rewrite_predict
 
     model, arguments = request["model"], request["arguments"]
     written = f"predict({', '.join([exp.Literal.string(model).sql('spark'), *arguments])})"
     tree = parse_statement(f"SELECT {written}")
-    spark = SparkSession.getActiveSession()
+    spark = running_session()
     inputs = live_inputs(spark, model) if spark else None
     if inputs is None:
         if get_flags().WHICH in _RUN_NOTHING:

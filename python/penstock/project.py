@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,14 @@ from penstock.engines import spark as spark_engine
 from penstock.errors import EnvironmentProblem, UnknownNameError
 from penstock.home import home
 from penstock.manifest.graph import manifest_from_graph
-from penstock.semantic import CompiledQuery, MetricRequest, compile_request
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import SparkSession
 
     from penstock.manifest.model import SemanticManifest
+    from penstock.semantic import CompiledQuery, MetricRequest
+    from penstock.semantic.as_of import AsOf
 
 
 def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, Any]]) -> SparkSession:
@@ -87,17 +89,26 @@ class Project:
             session.catalog.setCurrentDatabase(target.schema)
         return session
 
-    def compile(self, request: MetricRequest, dialect: str = "spark") -> CompiledQuery:
+    def compile(self, request: MetricRequest, dialect: str = "spark", *, as_of: AsOf | None = None) -> CompiledQuery:
         """Compile a metric request to SQL; no engine is started.
+
+        Args:
+            request: Metrics, what to group them by, filters, order and limit.
+            dialect: The engine that the SQL is for.
+            as_of: The earlier state of its tables to read, the present one when None.
 
         Raises:
             PenstockError: when the request has no answer.
         """
-        return compile_request(self.definitions, request, dialect)
+        from penstock.semantic import compile_request
+        from penstock.semantic.as_of import read_as_of
 
-    def query(self, request: MetricRequest) -> pa.Table:
-        """Answer a metric request."""
-        return self.run(self.compile(request).sql)
+        compiled = compile_request(self.definitions, request, dialect)
+        return compiled if as_of is None else replace(compiled, sql=read_as_of(compiled.sql, as_of, dialect))
+
+    def query(self, request: MetricRequest, *, as_of: AsOf | None = None) -> pa.Table:
+        """Answer a metric request; arguments and errors as for `compile`."""
+        return self.run(self.compile(request, as_of=as_of).sql)
 
     def sql(self, statement: str) -> pa.Table:
         """Run one statement of Spark SQL in which `predict('model', …)` may stand.
@@ -122,7 +133,9 @@ class Project:
 
         inputs = live_inputs(self.spark, model)
         if inputs is None:
-            raise UnknownNameError.of("model", model, live_models(self.spark), fix="dbt build trains a project's models")
+            raise UnknownNameError.of(
+                "model", model, live_models(self.spark), fix="dbt build trains a project's models"
+            )
         return inputs
 
     def run(self, sql: str) -> pa.Table:

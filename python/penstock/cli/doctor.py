@@ -12,13 +12,20 @@ from pathlib import Path
 
 import click
 
-from penstock.cli import show
+from penstock import show
 from penstock.engines.spark import java_version
 from penstock.errors import EnvironmentProblem, PenstockError
 from penstock.home import home
 
 # Pairs that must fit: Delta's jar is built for one minor version of Spark.
-_VERSIONS = {"pyspark": "4.2.", "delta-spark": "4.4.0", "dbt-core": "1.12.", "dbt-spark": "1.", "mlflow": "3.", "pandas": "2."}
+_VERSIONS = {
+    "pyspark": "4.2.",
+    "delta-spark": "4.4.0",
+    "dbt-core": "1.12.",
+    "dbt-spark": "1.",
+    "mlflow": "3.",
+    "pandas": "2.",
+}
 
 
 @click.command()
@@ -49,8 +56,6 @@ def doctor(target: str | None) -> None:
 
 
 def _python() -> str:
-    if sys.version_info < (3, 11):
-        raise EnvironmentProblem(f"Python {platform.python_version()} is too old", fix="use Python 3.11 or newer")
     return f"{platform.python_version()} at {sys.executable}"
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock.cli import show
+from penstock import show
 from penstock.errors import InvalidRequestError
 from penstock.project import Project
 from penstock.semantic import MetricRequest
-from penstock.semantic.as_of import AsOf
+
+if TYPE_CHECKING:
+    from penstock.semantic.as_of import AsOf
 
 
 def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -20,10 +22,14 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option("--metrics", required=True, help="Names of metrics, separated by commas."),
             click.option("--group-by", default="", help="Dimensions, entities, metric_time__month, …, by commas."),
-            click.option("--where", multiple=True, help="A filter, such as \"{{ Dimension('carrier__name') }} = 'X'\"."),
+            click.option(
+                "--where", multiple=True, help="A filter, such as \"{{ Dimension('carrier__name') }} = 'X'\"."
+            ),
             click.option("--order-by", default="", help="Names, by commas; -name for descending."),
             click.option("--limit", type=int, help="At most so many rows."),
-            click.option("--as-of", multiple=True, help="A timestamp for all tables, or table=version; may be repeated."),
+            click.option(
+                "--as-of", multiple=True, help="A timestamp for all tables, or table=version; may be repeated."
+            ),
             click.option("--target", help="The profile's target."),
         )
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from penstock.cli import show
+from penstock import show
 from penstock.project import Project
 
 

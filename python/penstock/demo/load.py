@@ -16,7 +16,7 @@ SCHEMA = "nycflights13"
 _TIMES = {"flights": "time_hour", "weather": "time_hour", "planes": None, "airports": None, "airlines": None}
 
 # pandas holds whole numbers with gaps as floats.
-_WHOLE = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "year", "speed", "wind_dir"}
+_WHOLE = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "year", "speed"}
 
 
 def load(spark: SparkSession, *, until: datetime | None = None) -> dict[str, int]:

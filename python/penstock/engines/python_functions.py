@@ -36,7 +36,9 @@ def from_dbt(function: Mapping[str, Any]) -> PythonFunction:
         body = namespace[entry]
         hints = get_type_hints(body, namespace)
     except KeyError:
-        raise InvalidDefinitionError(f"there is no function '{entry}'", where=where, fix="name it in entry_point") from None
+        raise InvalidDefinitionError(
+            f"there is no function '{entry}'", where=where, fix="name it in entry_point"
+        ) from None
     except Exception as error:
         raise InvalidDefinitionError(f"the file does not run: {error}", where=where) from error
     kinds = {hint.__module__.split(".")[0] for hint in hints.values()}

@@ -1,4 +1,4 @@
-"""Spark with Delta in this process: open the one session, run SQL, put Python functions where every session sees them."""
+"""Spark with Delta in this process: open the one session, run SQL, put Python functions into every session."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def open_session(settings: Mapping[str, str], *, log: Path) -> SparkSession:
     """
     from pyspark.sql import SparkSession
 
-    running = SparkSession.getActiveSession()
+    running = running_session()
     if running is not None:
         return running
     java_version()
@@ -89,6 +89,15 @@ def open_session(settings: Mapping[str, str], *, log: Path) -> SparkSession:
             where=str(log),
             fix="read that log; `penstock doctor` checks Java, jars, profile and folders one by one",
         ) from error
+
+
+def running_session() -> SparkSession | None:
+    """The Spark session of this process, whichever thread opened it; None when there is none."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    # getActiveSession() knows the calling thread's only, and dbt runs each node in a thread of its own.
+    return SparkSession.builder.getOrCreate() if SparkContext._active_spark_context else None
 
 
 def promote(spark: SparkSession, function: PythonFunction) -> None:

@@ -156,7 +156,9 @@ def _input_or_measure(
     if metric:
         return _input(metric, grains)
     if not measure:
-        raise InvalidDefinitionError("the metric has neither an input metric nor an input measure", where=f"metric {name}")
+        raise InvalidDefinitionError(
+            "the metric has neither an input metric nor an input measure", where=f"metric {name}"
+        )
     return MetricInput(
         name=simple.for_measure(measure, where=f"metric {name}"),
         alias=rules.lower_or_none(measure.get("alias")),
@@ -178,9 +180,7 @@ def _cumulative(name: str, params: Raw, simple: rules.SimpleMetrics, grains: Ite
 def _conversion(name: str, own: Raw, simple: rules.SimpleMetrics, grains: Iterable[str]) -> Conversion:
     return Conversion(
         base=_input_or_measure(name, own.get("base_metric"), own.get("base_measure"), simple, grains),
-        conversion=_input_or_measure(
-            name, own.get("conversion_metric"), own.get("conversion_measure"), simple, grains
-        ),
+        conversion=_input_or_measure(name, own.get("conversion_metric"), own.get("conversion_measure"), simple, grains),
         entity=rules.lower(own["entity"]),
         calculation=rules.plain(own.get("calculation") or "conversion_rate"),
         window=rules.window_of(own.get("window"), grains),
@@ -198,7 +198,8 @@ def _time_spines(configuration: Raw) -> tuple[TimeSpine, ...]:
             column=raw["primary_column"]["name"],
             grain=rules.plain(raw["primary_column"]["time_granularity"]),
             custom_grains=tuple(
-                (rules.lower(c["name"]), c.get("column_name") or c["name"]) for c in raw.get("custom_granularities") or ()
+                (rules.lower(c["name"]), c.get("column_name") or c["name"])
+                for c in raw.get("custom_granularities") or ()
             ),
             node_id=raw.get("node_id"),
         )
@@ -210,7 +211,9 @@ def _time_spines(configuration: Raw) -> tuple[TimeSpine, ...]:
         if grain in have:
             continue
         *above, alias = str(raw["location"]).split(".")
-        relation = Relation(name=raw["location"], alias=alias.strip('`"'), schema=above[-1].strip('`"') if above else "")
+        relation = Relation(
+            name=raw["location"], alias=alias.strip('`"'), schema=above[-1].strip('`"') if above else ""
+        )
         spines.append(TimeSpine(relation=relation, column=raw["column_name"], grain=grain, node_id=raw.get("node_id")))
     return tuple(spines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.home import home
@@ -20,10 +21,9 @@ def client() -> MlflowClient:
     """A client of the project's MLflow: MLFLOW_TRACKING_URI if it is set, else a SQLite file under the home folder."""
     import mlflow
 
-    if "MLFLOW_TRACKING_URI" not in os.environ:
-        folder = home() / "mlflow"
-        folder.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    if _is_local():
+        _folder().mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(_local_uri())
     # The schema migrations of a new SQLite file, and hints about other ways to log, are noise for our users.
     for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.models.model", "mlflow.sklearn"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -33,14 +33,12 @@ def client() -> MlflowClient:
 
 def open_experiment(name: str) -> str:
     """The id of the experiment `name`, made with its artefacts under the home folder if it is not there."""
-    import mlflow
-
     store = client()
     known = store.get_experiment_by_name(name)
     if known is None:
-        location = None if "MLFLOW_TRACKING_URI" in os.environ else (home() / "mlflow" / "artifacts").as_uri()
+        # A server has its own place for artefacts; MLflow's default for a file is ./mlruns.
+        location = (_folder() / "artifacts").as_uri() if _is_local() else None
         return str(store.create_experiment(name, artifact_location=location))
-    mlflow.set_experiment(experiment_id=known.experiment_id)
     return str(known.experiment_id)
 
 
@@ -52,7 +50,20 @@ def find_version(model: str, fingerprint: str) -> Any | None:
 
 def inputs_of(source: str) -> tuple[Input, ...]:
     """The inputs of a logged model, from its signature, in order."""
-    from mlflow.models import Model
+    import mlflow
 
-    schema = Model.load(source).get_input_schema()
-    return tuple(Input(c.name, c.type.name, c.required) for c in schema.inputs) if schema else ()
+    signature = mlflow.models.get_model_info(source).signature
+    return tuple(Input(c.name, c.type.name, c.required) for c in signature.inputs.inputs) if signature else ()
+
+
+def _folder() -> Path:
+    return home() / "mlflow"
+
+
+def _local_uri() -> str:
+    return f"sqlite:///{_folder() / 'mlflow.db'}"
+
+
+def _is_local() -> bool:
+    """Whether nobody has set another MLflow; MLflow itself writes the variable when a URI is set in code."""
+    return os.environ.get("MLFLOW_TRACKING_URI", _local_uri()) == _local_uri()

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import sqlglot
-from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
+from sqlglot import Token, TokenType, exp
 
 from penstock.errors import InvalidRequestError
 from penstock.scoring.functions import SCHEMA
@@ -104,7 +103,6 @@ def _call(call: exp.Anonymous, inputs_of: InputsOf) -> exp.Expr:
         )
     function = exp.Anonymous(this=exp.to_identifier(model.name, quoted=True), expressions=arguments)
     return exp.Dot(this=exp.to_identifier(SCHEMA), expression=function)
-
 
 
 def _as_written(call: exp.Expr) -> str:

@@ -10,6 +10,7 @@ from collections import Counter
 
 from sqlglot import exp
 
+from penstock.semantic.expressions import any_of, found_parts, when
 from penstock.semantic.names import Item
 from penstock.semantic.plan import Output
 from penstock.semantic.stage import Stage, selected, subquery
@@ -17,7 +18,9 @@ from penstock.semantic.stage import Stage, selected, subquery
 _ALL = "combined"
 
 
-def combined(stages: list[Stage], keys: tuple[Item, ...], outputs: tuple[Output, ...], names: dict[str, str]) -> exp.Select:
+def combined(
+    stages: list[Stage], keys: tuple[Item, ...], outputs: tuple[Output, ...], names: dict[str, str]
+) -> exp.Select:
     """The select of keys and metrics.
 
     Args:
@@ -26,7 +29,8 @@ def combined(stages: list[Stage], keys: tuple[Item, ...], outputs: tuple[Output,
         outputs: The metrics over leaf columns.
         names: The output name of each key by its column.
     """
-    stage = stages[0] if len(stages) == 1 else _union(stages, keys)
+    asked = _asked_whether_found(outputs) if keys else set()
+    stage = _whole(stages[0], asked) if len(stages) == 1 else _union(stages, keys, asked)
     uses = Counter(c.name for o in outputs for c in o.value.find_all(exp.Column))
     if stage.grouped and any(count > 1 for count in uses.values()):
         stage = stage.within(_ALL)
@@ -35,19 +39,57 @@ def combined(stages: list[Stage], keys: tuple[Item, ...], outputs: tuple[Output,
     return selected(stage.rows, columns, group_by=len(keys) if stage.grouped else 0)
 
 
+def _asked_whether_found(outputs: tuple[Output, ...]) -> set[str]:
+    return {
+        column
+        for output in outputs
+        for node in output.value.find_all(exp.Anonymous)
+        for column in (found_parts(node) or (None, ()))[1]
+    }
+
+
+def _mark(leaf: str) -> str:
+    return f"{leaf}__found"
+
+
+def _whole(stage: Stage, asked: set[str]) -> Stage:
+    """The stage with a value for each leaf that is asked for, 1 where it has a row."""
+    stage.values |= {_mark(leaf): test for leaf, test in stage.found.items() if leaf in asked}
+    return stage
+
+
 def _over(stage: Stage, value: exp.Expr) -> exp.Expr:
-    return value.copy().transform(
-        lambda node: stage.values[node.name].copy() if isinstance(node, exp.Column) else node, copy=False
-    )
+    """A metric over the stage's columns."""
+    value = value.copy()
+    parts = found_parts(value)
+    if parts is not None:
+        inner, leaves = parts
+        marks = [stage.values.get(_mark(leaf)) for leaf in leaves]
+        result = _over(stage, inner)
+        if not marks or any(m is None for m in marks):
+            return result  # one of them always has a row
+        test = any_of(exp.EQ(this=m.copy(), expression=exp.Literal.number(1)) for m in marks if m is not None)
+        return when(test, result)
+    if isinstance(value, exp.Column):
+        return stage.values[value.name].copy()
+
+    def inner_of(node: exp.Expr) -> exp.Expr:
+        return _over(stage, node) if isinstance(node, exp.Column) or found_parts(node) is not None else node
+
+    return value.transform(inner_of, copy=False)
 
 
-def _union(stages: list[Stage], keys: tuple[Item, ...]) -> Stage:
-    leaves = [column for stage in stages for column in stage.values]
+def _union(stages: list[Stage], keys: tuple[Item, ...], asked: set[str]) -> Stage:
+    marked = [
+        stage.values
+        | {_mark(leaf): stage.found.get(leaf, exp.Literal.number(1)) for leaf in stage.values if leaf in asked}
+        for stage in stages
+    ]
+    columns = [column for values in marked for column in values]
     selects = []
-    for stage in stages:
-        missing: dict[str, exp.Expr] = {c: stage.values.get(c, exp.Null()) for c in leaves}
-        # aliases are those of the first select, so that every select lists its columns in the same order
-        ordered = {k.column: stage.keys[k.column] for k in keys} | missing
+    for stage, values in zip(stages, marked, strict=True):
+        # the names are those of the first select, so that every select lists its columns in the same order
+        ordered = {k.column: stage.keys[k.column] for k in keys} | {c: values.get(c, exp.Null()) for c in columns}
         selects.append(selected(stage.rows, ordered, group_by=len(keys) if stage.grouped else 0))
     union: exp.Query = selects[0]
     for select in selects[1:]:
@@ -55,6 +97,6 @@ def _union(stages: list[Stage], keys: tuple[Item, ...]) -> Stage:
     return Stage(
         rows=exp.Select().from_(subquery(union, "branches"), copy=False),
         keys={k.column: exp.column(k.column, "branches") for k in keys},
-        values={c: exp.Max(this=exp.column(c, "branches")) for c in leaves},
+        values={c: exp.Max(this=exp.column(c, "branches")) for c in columns},
         grouped=True,
     )

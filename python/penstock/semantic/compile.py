@@ -143,7 +143,7 @@ class _Compiler:
             stage = over_time_stage(self.context, branch, plan.keys, plan.time_range)
         else:
             stage = plain_stage(self.context, branch, plan.keys, plan.time_range)
-        if shape.to_spine:
+        if shape.to_spine and shape.running is None:
             stage = joined_to_spine(self.context, stage, shape, plan.keys, plan.time_range)
         return stage
 

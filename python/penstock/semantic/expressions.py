@@ -10,7 +10,21 @@ from sqlglot import exp
 from penstock.manifest.model import Window
 from penstock.semantic.templates import parse_expression
 
-_EXTRACT = {"dow": "dow", "doy": "doy"}
+_IF_FOUND = "PENSTOCK_IF_FOUND"
+# NULL in, NULL out: of nothing such an expression makes nothing
+_STRICT = (
+    exp.Column,
+    exp.Identifier,
+    exp.Literal,
+    exp.Binary,
+    exp.Paren,
+    exp.Neg,
+    exp.Cast,
+    exp.DataType,
+    exp.Nullif,
+    exp.Abs,
+    exp.Round,
+)
 
 
 @lru_cache(maxsize=8192)
@@ -67,10 +81,9 @@ def truncated(grain: str, moment: exp.Expr) -> exp.Expr:
 
 def extracted(part: str, moment: exp.Expr) -> exp.Expr:
     """A part of a date as a number; the day of the week is ISO's, Monday is 1."""
-    name = {"dow": "PENSTOCK_ISO_DAY_OF_WEEK"}.get(part, part.upper())
     if part == "dow":
-        return exp.Anonymous(this=name, expressions=[moment.copy()])
-    return exp.Extract(this=exp.var(name), expression=moment.copy())
+        return exp.Anonymous(this="PENSTOCK_ISO_DAY_OF_WEEK", expressions=[moment.copy()])  # render knows both names
+    return exp.Extract(this=exp.var(part.upper()), expression=moment.copy())
 
 
 def earlier(moment: exp.Expr, window: Window) -> exp.Expr:
@@ -104,6 +117,19 @@ def when(test: exp.Expr | None, value: exp.Expr) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=test.copy(), true=value.copy())])
 
 
-def column(name: str, table: str | None = None) -> exp.Expr:
-    """A column by its name."""
-    return exp.column(name, table=table)
+def if_found(value: exp.Expr) -> exp.Expr:
+    """A metric's expression over leaf columns, NULL where none of its leaves has a row, whatever it makes of NULL."""
+    columns = list(dict.fromkeys(c.name for c in value.find_all(exp.Column)))
+    logical = (exp.And, exp.Or, exp.Is)
+    strict = all(isinstance(n, _STRICT) and not isinstance(n, logical) for n in value.walk())
+    if strict and columns:
+        return value
+    return exp.Anonymous(this=_IF_FOUND, expressions=[value, *(exp.column(c) for c in columns)])
+
+
+def found_parts(node: exp.Expr) -> tuple[exp.Expr, tuple[str, ...]] | None:
+    """The expression and the leaves of what `if_found` made; None for any other node."""
+    if not isinstance(node, exp.Anonymous) or node.name != _IF_FOUND:
+        return None
+    value, *columns = node.expressions
+    return value, tuple(c.name for c in columns)

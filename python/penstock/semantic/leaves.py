@@ -12,7 +12,7 @@ from sqlglot import exp
 from penstock.errors import InvalidDefinitionError, UnknownNameError
 from penstock.manifest.model import Aggregation, Metric, MetricInput, Window
 from penstock.semantic.catalog import Catalog
-from penstock.semantic.expressions import ratio, user_expression
+from penstock.semantic.expressions import if_found, ratio, user_expression
 from penstock.semantic.resolve import Condition, condition, default_grain
 
 
@@ -118,8 +118,8 @@ class Leaves:
         parts = [self._input(metric, i, (*own, *conditions), shifts) for i in metric.inputs]
         if metric.type == "ratio":
             numerator, denominator = parts
-            return ratio(numerator, denominator)
-        return self._derived(metric, parts)
+            return if_found(ratio(numerator, denominator))
+        return if_found(self._derived(metric, parts))
 
     def _input(
         self, user: Metric, given: MetricInput, conditions: tuple[Condition, ...], shifts: tuple[Shift, ...]
@@ -203,8 +203,8 @@ class Leaves:
         )
         conversions = self._leaf(converted)
         if spec.calculation == "conversions":
-            return conversions
-        return ratio(conversions, self._leaf(base))
+            return if_found(conversions)
+        return if_found(ratio(conversions, self._leaf(base)))
 
     def _simple_input(self, user: Metric, given: MetricInput) -> Metric:
         metric = self.catalog.manifest.metric(given.name, where=f"metric {user.name}")
@@ -219,8 +219,8 @@ class Leaves:
     def _leaf(self, leaf: Leaf) -> exp.Expr:
         self.catalog.manifest.model(leaf.aggregation.semantic_model, where=f"metric {leaf.metric}")
         column = exp.column(self.column(leaf))
-        if leaf.fill is None:
-            return column
+        if leaf.fill is None or leaf.running is not None:
+            return column  # a running total is filled where it is made, before periods are put together
         return exp.Coalesce(this=column, expressions=[exp.Literal.number(leaf.fill)])
 
     def _conditions(self, name: str, filters: tuple[str, ...], user: str | None = None) -> tuple[Condition, ...]:

@@ -16,7 +16,7 @@ from penstock.errors import InvalidRequestError
 from penstock.semantic.custom_offset import OffsetSpine
 from penstock.semantic.expressions import all_of, any_of, earlier, truncated
 from penstock.semantic.leaves import Running, Shift
-from penstock.semantic.names import Item, finer_or_same, is_standard
+from penstock.semantic.names import METRIC_TIME, Item, finer_or_same, is_standard
 from penstock.semantic.plain import within_range
 from penstock.semantic.plan import Branch, TimeRange, is_metric_time
 from penstock.semantic.resolve import Condition, items_in, reference_item
@@ -25,6 +25,7 @@ from penstock.semantic.source import source_rows
 from penstock.semantic.spine import Spine
 from penstock.semantic.stage import Stage, selected, subquery
 from penstock.semantic.templates import Reference
+from penstock.semantic.to_spine import joined_to_spine
 
 _MOMENT = "moment"
 
@@ -177,13 +178,32 @@ class _OverTime:
             keys = {_MOMENT: spine.moment.copy(), **others, **carried}
             joined = self._join(spine, rows, alias, on, self._tests(spine, alias, 0))
             totals = selected(joined, {**keys, **values}, group_by=len(keys))
-            return self._by_period(self._shifted(totals, self.base, grouped=False, keep_moment=self._coarse()), running)
+            shown = self._shifted(totals, self.base, grouped=False, keep_moment=self._coarse())
+            return self._by_period(self._filled(shown), running)
         times = {k.column: spine.item(k) for k in self.time_keys}
         keys = {**times, **others}
         if self._coarse() and self.time_keys:
             keys = {_MOMENT: spine.moment.copy(), **keys}
         joined = self._join(spine, rows, alias, on, self._tests(spine, alias, 0))
-        return self._by_period(Stage(joined, keys, values, grouped=True), running)
+        return self._by_period(self._filled(Stage(joined, keys, values, grouped=True)), running)
+
+    def _filled(self, stage: Stage) -> Stage:
+        """The running totals with the moments and the values that are to stand where there are none."""
+        if self.shape.to_spine:
+            moment = Item("metric_time", (), METRIC_TIME, self.base)
+            keys = (*self.time_keys, *self.other_keys)
+            if _MOMENT in stage.keys:
+                stage.keys = {moment.column: stage.keys.pop(_MOMENT), **stage.keys}
+                keys = (moment, *keys)
+            stage = joined_to_spine(self.context, stage, self.shape, keys, self.time_range)
+            if self._coarse():
+                stage.keys = {_MOMENT: stage.keys.pop(moment.column), **stage.keys}
+        fills = {column: leaf.fill for column, leaf in self.branch.leaves if leaf.fill is not None}
+        for column, fill in fills.items():
+            stage.values[column] = exp.Coalesce(
+                this=stage.values[column], expressions=[exp.Literal.number(fill)]
+            )
+        return stage
 
     def _coarse(self) -> bool:
         """Whether the query groups by time, but by nothing as fine as the metric's own grain."""

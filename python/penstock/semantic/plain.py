@@ -45,6 +45,7 @@ def plain_stage(context: Context, branch: Branch, keys: tuple[Item, ...], time_r
             for column, leaf in branch.leaves
         },
         grouped=True,
+        found={} if not keys else {column: _some(test) for column, test in own.items() if test is not None},
     )
 
 
@@ -75,5 +76,9 @@ def _aggregated(leaf: Leaf, value: exp.Expr, test: exp.Expr | None, keyed: bool)
     if test is None or entry.over_nothing is None or not keyed:
         return result
     # a group without a row of this metric has no value, as if the metric had been grouped by itself
-    some = exp.Max(this=when(test, exp.Literal.number(1)))
-    return when(exp.Not(this=exp.Is(this=some, expression=exp.Null())), result)
+    return when(exp.EQ(this=_some(test), expression=exp.Literal.number(1)), result)
+
+
+def _some(test: exp.Expr) -> exp.Expr:
+    """1 for a group in which some row passes the test."""
+    return exp.Max(this=when(test, exp.Literal.number(1)))

@@ -33,6 +33,7 @@ class Spine:
 
     def rows(self) -> exp.Select:
         """The spine, nothing selected yet; to be called once all items are asked for."""
+        source: exp.Expr
         if self.whole:
             source = self.context.table(self.spine.relation, self.alias)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
@@ -17,12 +17,14 @@ class Stage:
         keys: Key expressions by output column.
         values: Value expressions by leaf column.
         grouped: Whether the values are aggregates, so that the rows have to be grouped by the keys.
+        found: For a leaf that may lack a row in a group of the others, 1 where it has one.
     """
 
     rows: exp.Select
     keys: dict[str, exp.Expr]
     values: dict[str, exp.Expr]
     grouped: bool
+    found: dict[str, exp.Expr] = field(default_factory=dict)
 
     def select(self) -> exp.Select:
         """The step as a select of its keys and values."""
@@ -35,6 +37,7 @@ class Stage:
             keys={name: exp.column(name, alias) for name in self.keys},
             values={name: exp.column(name, alias) for name in self.values},
             grouped=False,
+            found={name: exp.column(name, alias) for name in self.found},
         )
 
 

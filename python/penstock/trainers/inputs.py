@@ -21,7 +21,8 @@ def read_from(frame: Any) -> tuple[TableVersion, ...]:
     names = []
     for i in range(leaves.size()):
         leaf = leaves.apply(i)
-        if hasattr(leaf, "catalogTable") and leaf.catalogTable().isDefined():
+        # Only a table read has a catalog entry; py4j cannot be asked whether a method is there.
+        if leaf.nodeName().startswith("LogicalRelation") and leaf.catalogTable().isDefined():
             names.append(leaf.catalogTable().get().identifier().unquotedString().removeprefix("spark_catalog."))
     session = frame.sparkSession
     return tuple(

@@ -187,7 +187,9 @@ def _dataset(table: TableVersion, digest: str) -> Any:
     from mlflow.data.delta_dataset_source import DeltaDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
 
-    source = DeltaDatasetSource(delta_table_name=table.table, delta_table_version=table.version)
+    # Without the catalog's name MLflow takes the table for one of Databricks and looks for it there.
+    source = DeltaDatasetSource(delta_table_name=f"spark_catalog.{table.table}", delta_table_version=table.version)
+    # MLflow drops version 0 from the source, so the name says it too.
     return MetaDataset(source, name=f"{table.table}@v{table.version}"[:500], digest=digest[:32])
 
 

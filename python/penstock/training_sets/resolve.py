@@ -10,7 +10,7 @@ from sqlglot import exp
 from penstock.algebra.aggregates import Aggregate, aggregate
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
 from penstock.semantic.catalog import Catalog, catalog_of, validity
-from penstock.semantic.expressions import all_of, user_expression, when
+from penstock.semantic.expressions import all_of, found_parts, user_expression, when
 from penstock.semantic.leaves import Leaf, Leaves
 from penstock.semantic.resolve import Condition, facts_of, inputs_of, items_in
 from penstock.semantic.scope import Context, Reads, Scope
@@ -300,9 +300,15 @@ class Resolver:
 
 
 def _replaced(tree: exp.Expr, by: Mapping[str, exp.Expr]) -> exp.Expr:
-    return tree.copy().transform(
-        lambda node: by[node.name].copy() if isinstance(node, exp.Column) and node.name in by else node, copy=False
-    )
+    """A metric over its leaves as one over values. Every row of the spine has an answer, so none asks whether it has."""
+
+    def value(node: exp.Expr) -> exp.Expr:
+        parts = found_parts(node)
+        if parts is not None:
+            return _replaced(parts[0], by)
+        return by[node.name].copy() if isinstance(node, exp.Column) and node.name in by else node
+
+    return tree.copy().transform(value, copy=False)
 
 
 def _qualified(tree: exp.Expr, table: str) -> exp.Expr:
