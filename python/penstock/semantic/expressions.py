@@ -117,9 +117,14 @@ def when(test: exp.Expr | None, value: exp.Expr) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=test.copy(), true=value.copy())])
 
 
-def if_found(value: exp.Expr) -> exp.Expr:
-    """A metric's expression over leaf columns, NULL where none of its leaves has a row, whatever it makes of NULL."""
-    columns = list(dict.fromkeys(c.name for c in value.find_all(exp.Column)))
+def if_found(value: exp.Expr, *others: exp.Expr) -> exp.Expr:
+    """A metric's expression over leaf columns, NULL where none of its leaves has a row, whatever it makes of NULL.
+
+    Args:
+        value: The expression.
+        others: Expressions whose leaves count too, though the value doesn't use them.
+    """
+    columns = list(dict.fromkeys(c.name for v in (value, *others) for c in v.find_all(exp.Column)))
     logical = (exp.And, exp.Or, exp.Is)
     strict = all(isinstance(n, _STRICT) and not isinstance(n, logical) for n in value.walk())
     if strict and columns:

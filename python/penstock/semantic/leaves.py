@@ -202,9 +202,11 @@ class Leaves:
             fill=conversion_metric.fill_nulls_with,
         )
         conversions = self._leaf(converted)
+        opportunities = self._leaf(base)
         if spec.calculation == "conversions":
-            return if_found(conversions)
-        return if_found(ratio(conversions, self._leaf(base)))
+            # base events without a conversion make a row too
+            return if_found(conversions, opportunities)
+        return if_found(ratio(conversions, opportunities))
 
     def _simple_input(self, user: Metric, given: MetricInput) -> Metric:
         metric = self.catalog.manifest.metric(given.name, where=f"metric {user.name}")

@@ -111,6 +111,8 @@ class _OverTime:
         if not grains or not all(is_standard(g) for g in grains):
             return None
         smallest = self.context.catalog.finest_of(tuple(grains))
+        if smallest == "week" and any(g in ("month", "quarter", "year") for g in grains):
+            return None
         for shift in self.shape.shifts:
             by = shift.window.grain if shift.window is not None else shift.to_grain
             if by is None or not is_standard(by) or not finer_or_same(smallest, by):
@@ -258,7 +260,8 @@ class _OverTime:
 
     def _period_starts(self, spine: Spine) -> list[exp.Expr]:
         """The value at the start of a period counts once in the longer period asked for, not once a day of it."""
-        if any(k.grain == spine.grain for k in self.time_keys):
+        grains = {self.context.catalog.standard(k.grain) for k in self.time_keys if k.grain}
+        if spine.grain in grains:
             return []
         starts = [exp.EQ(this=spine.item(k), expression=spine.moment.copy()) for k in self.time_keys if k.grain]
         test = any_of(starts)

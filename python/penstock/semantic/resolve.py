@@ -165,7 +165,10 @@ def time_grain(catalog: Catalog, name: str) -> str:
         model = catalog.manifest.model(metric.aggregation.semantic_model, where=f"metric {name}")
         dimension = model.dimension_by_name.get(metric.aggregation.time_dimension or "")
         return (dimension.grain or "day") if dimension is not None else "day"
-    return coarsest(*(time_grain(catalog, i) for i in inputs_of(metric)))
+    inputs = inputs_of(metric)
+    if metric.conversion is not None:
+        inputs = (*inputs, metric.conversion.conversion.name)
+    return coarsest("nanosecond", *(time_grain(catalog, i) for i in inputs))
 
 
 def default_grain(catalog: Catalog, names: Iterable[str]) -> str:
