@@ -1,4 +1,4 @@
-{{ config(unique_key='airport_code') }}
+{{ config(materialized='incremental', unique_key='airport_code') }}
 
 with
 

@@ -1,4 +1,4 @@
-{{ config(unique_key='carrier') }}
+{{ config(materialized='incremental', unique_key='carrier') }}
 
 with
 

@@ -1,4 +1,4 @@
-{{ config(unique_key='tailnum') }}
+{{ config(materialized='incremental', unique_key='tailnum') }}
 
 with
 

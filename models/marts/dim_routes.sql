@@ -1,4 +1,4 @@
-{{ config(unique_key='route_id') }}
+{{ config(materialized='incremental', unique_key='route_id') }}
 
 with
 

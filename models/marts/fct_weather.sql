@@ -1,4 +1,4 @@
-{{ config(unique_key='weather_id') }}
+{{ config(materialized='incremental', unique_key='weather_id') }}
 
 with
 

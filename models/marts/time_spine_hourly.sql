@@ -1,4 +1,4 @@
-{{ config(unique_key='date_hour') }}
+{{ config(materialized='incremental', unique_key='date_hour') }}
 
 with
 

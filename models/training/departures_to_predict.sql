@@ -1,4 +1,4 @@
-{{ config(unique_key='flight_id') }}
+{{ config(materialized='incremental', unique_key='flight_id') }}
 
 with
 

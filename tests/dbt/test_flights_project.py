@@ -1,4 +1,4 @@
-"""The demo project as dbt parses it: contracts, knowledge times, metrics that MetricFlow can plan. No JVM is started."""
+"""The demo project as dbt parses it: contracts, knowledge times, metrics that MetricFlow can plan. No JVM starts."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_knowledge_times_reach_both_manifests(manifest: dict[str, Any], target: 
     known = {
         "flights": {"known_at": "arrival_known_at"},
         "weather": {"delay": "1 hour"},
-        **dict.fromkeys(("airports", "carriers", "planes", "routes"), {"known_at": "always"}),
+        **{name: {"known_at": "always"} for name in ("airports", "carriers", "planes", "routes")},
     }
     in_dbt = {m["name"]: m["config"]["meta"]["penstock"] for m in manifest["semantic_models"].values()}
     in_metricflow = {m["name"]: m["config"]["meta"]["penstock"] for m in semantic["semantic_models"]}
