@@ -35,7 +35,9 @@ def request_of(raw: Mapping[str, Any]) -> MetricRequest:
     """The typed request of a plain dict."""
     constraint = raw.get("time_constraint")
     return MetricRequest(
-        metrics=tuple(MetricName(m["name"], m.get("alias")) if isinstance(m, Mapping) else m for m in raw.get("metrics") or ()),
+        metrics=tuple(
+            MetricName(m["name"], m.get("alias")) if isinstance(m, Mapping) else m for m in raw.get("metrics") or ()
+        ),
         group_by=tuple(
             GroupBy(g["name"], g.get("grain"), g.get("date_part"), g.get("alias")) if isinstance(g, Mapping) else g
             for g in raw.get("group_by") or ()

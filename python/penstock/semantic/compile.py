@@ -11,7 +11,7 @@ from penstock.semantic.combine import combined
 from penstock.semantic.conversion import conversion_stage
 from penstock.semantic.distinct import anchor_for, distinct_values
 from penstock.semantic.leaves import Leaves
-from penstock.semantic.names import METRIC_TIME, Item
+from penstock.semantic.names import METRIC_TIME, Item, finest, is_standard
 from penstock.semantic.over_time import over_time_stage
 from penstock.semantic.plain import plain_stage
 from penstock.semantic.plan import Branch, Output, QueryPlan, TimeRange, branches_of
@@ -24,7 +24,6 @@ from penstock.semantic.resolve import (
     facts_of,
     item_of,
     split_name,
-    time_grain,
 )
 from penstock.semantic.scope import Context, Reads
 from penstock.semantic.stage import Stage, selected, subquery
@@ -163,13 +162,10 @@ class _Compiler:
     ) -> TimeRange | None:
         if request.time_constraint is None:
             return None
-        grains = [self.catalog.standard(k.grain) for k in keys if k.kind == "metric_time" and k.grain]
-        if not grains:
-            grains = [time_grain(self.catalog, m.name) for m in metrics] or ["day"]
-            from penstock.semantic.names import coarsest
-
-            return widened(request.time_constraint, coarsest(*grains))
-        return widened(request.time_constraint, self.catalog.finest_of(tuple(grains)))
+        # a custom grain has no ends that could be worked out here
+        grains = [k.grain for k in keys if k.kind == "metric_time" and k.grain and is_standard(k.grain)]
+        grain = finest(*grains) if grains else default_grain(self.catalog, (m.name for m in metrics))
+        return widened(request.time_constraint, grain)
 
     def _metric_rows(self, name: str, group_by: tuple[str, ...]) -> tuple[exp.Select, str, tuple[str, ...]]:
         """A metric by entities, for a filter: its select, the value's column and the entities'."""

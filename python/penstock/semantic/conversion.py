@@ -68,9 +68,7 @@ def conversion_stage(context: Context, branch: Branch, keys: tuple[Item, ...], t
         counted = selected(each, {**{c: exp.column(c, "each") for c in (*done_columns, *parts)}, "number": number})
     credited = _credited(of, events, counted, tuple(key_columns), tuple(parts), list(done_columns), entry.decomposable)
     rows = exp.Select().from_(subquery(credited, "credited"), copy=False)
-    rows = rows.where(
-        exp.EQ(this=exp.column("place", "credited"), expression=exp.Literal.number(1)), copy=False
-    )
+    rows = rows.where(exp.EQ(this=exp.column("place", "credited"), expression=exp.Literal.number(1)), copy=False)
     if entry.decomposable:
         merged = entry.finish([p.merge(exp.column(f"{_VALUE}_{p.name}", "credited")) for p in entry.parts])
     else:

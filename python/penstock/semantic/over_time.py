@@ -48,9 +48,7 @@ class _Timed:
 
 
 class _OverTime:
-    def __init__(
-        self, context: Context, branch: Branch, keys: tuple[Item, ...], time_range: TimeRange | None
-    ) -> None:
+    def __init__(self, context: Context, branch: Branch, keys: tuple[Item, ...], time_range: TimeRange | None) -> None:
         self.context, self.branch, self.shape = context, branch, branch.shape
         self.time_range = time_range
         self.scope = Scope(context, self.shape.model, self.shape.time_dimension)
@@ -131,7 +129,11 @@ class _OverTime:
             for c, leaf in self.branch.leaves
         }
         rows, found = source_rows(
-            self.scope, {**columns, **values}, self.row_tests, self.shape.non_additive, (*self.time_keys, *self.other_keys)
+            self.scope,
+            {**columns, **values},
+            self.row_tests,
+            self.shape.non_additive,
+            (*self.time_keys, *self.other_keys),
         )
         taken = {name: found[name] for name in columns}
         for column, leaf in self.branch.leaves:
@@ -167,11 +169,15 @@ class _OverTime:
         on: list[exp.Expr] = [exp.LTE(this=moment, expression=spine.moment.copy())]
         if running.window is not None:
             if not is_standard(running.window.grain):
-                raise InvalidRequestError(f"a window can't be counted in the custom grain '{running.window.grain}'", where=self.where)
+                raise InvalidRequestError(
+                    f"a window can't be counted in the custom grain '{running.window.grain}'", where=self.where
+                )
             on.append(exp.GT(this=moment.copy(), expression=earlier(spine.moment, running.window)))
         elif running.grain_to_date is not None:
             if not is_standard(running.grain_to_date):
-                raise InvalidRequestError(f"a total can't run since the start of the custom grain '{running.grain_to_date}'", where=self.where)
+                raise InvalidRequestError(
+                    f"a total can't run since the start of the custom grain '{running.grain_to_date}'", where=self.where
+                )
             on.append(exp.GTE(this=moment.copy(), expression=truncated(running.grain_to_date, spine.moment)))
         others: dict[str, exp.Expr] = {k.column: exp.column(k.column, alias) for k in self.other_keys}
         values = self._values(mode, alias)
@@ -202,9 +208,7 @@ class _OverTime:
                 stage.keys = {_MOMENT: stage.keys.pop(moment.column), **stage.keys}
         fills = {column: leaf.fill for column, leaf in self.branch.leaves if leaf.fill is not None}
         for column, fill in fills.items():
-            stage.values[column] = exp.Coalesce(
-                this=stage.values[column], expressions=[exp.Literal.number(fill)]
-            )
+            stage.values[column] = exp.Coalesce(this=stage.values[column], expressions=[exp.Literal.number(fill)])
         return stage
 
     def _coarse(self) -> bool:
@@ -293,9 +297,7 @@ class _OverTime:
         where = f"{condition.where}: {condition.filter.text}"
 
         def column(reference: Reference) -> exp.Expr:
-            item = reference_item(
-                self.context.catalog, (self.shape.model,), reference, condition.default_grain, where
-            )
+            item = reference_item(self.context.catalog, (self.shape.model,), reference, condition.default_grain, where)
             if not self._is_time(item):
                 return exp.column(self.hidden[item], alias)
             if moment == spine.moment:

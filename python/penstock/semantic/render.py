@@ -39,6 +39,8 @@ def _spark(node: exp.Expr) -> exp.Expr:
             ordered.set("nulls_first", True)  # Spark's own order, so that it isn't spelled out
     elif isinstance(node, exp.Anonymous) and node.name == _ISO_DAY:
         return exp.Extract(this=exp.var("DAYOFWEEK_ISO"), expression=node.expressions[0])
+    elif isinstance(node, exp.TryCast):
+        node.set("safe", True)  # written as TRY_CAST: what can't be cast is NULL in every mode
     elif isinstance(node, exp.DataType) and node.this == exp.DataType.Type.TIMESTAMP:
         node.set("this", exp.DataType.Type.TIMESTAMPTZ)  # what sqlglot calls Spark's TIMESTAMP
     return _identifier(node)

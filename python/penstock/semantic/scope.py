@@ -167,9 +167,7 @@ class Scope:
         def column(reference: Reference) -> exp.Expr:
             if reference.kind == "metric":
                 return self.metric(reference, where)
-            item = reference_item(
-                self.catalog, (self.model.name,), reference, condition.default_grain, where
-            )
+            item = reference_item(self.catalog, (self.model.name,), reference, condition.default_grain, where)
             moved = time(item) if time is not None else None
             return self.item(item) if moved is None else moved
 
@@ -279,9 +277,7 @@ class Scope:
         """The row that was valid at the fact's moment; an open end is NULL."""
         start, end = (user_expression(e, where=f"semantic model {model.name}, validity", table=alias) for e in ends)
         moment = truncated(self.time_grain(), self.time())
-        open_end = exp.or_(
-            exp.LT(this=moment.copy(), expression=end), exp.Is(this=end.copy(), expression=exp.Null())
-        )
+        open_end = exp.or_(exp.LT(this=moment.copy(), expression=end), exp.Is(this=end.copy(), expression=exp.Null()))
         return [exp.GTE(this=moment, expression=start), exp.paren(open_end)]
 
     def _free(self, *names: str) -> str:

@@ -41,7 +41,9 @@ class Stage:
         )
 
 
-def selected(rows: exp.Select, columns: Mapping[str, exp.Expr], *, group_by: int = 0, distinct: bool = False) -> exp.Select:
+def selected(
+    rows: exp.Select, columns: Mapping[str, exp.Expr], *, group_by: int = 0, distinct: bool = False
+) -> exp.Select:
     """The rows with columns selected, grouped by the first few of them."""
     select = rows.select(*(exp.alias_(e.copy(), name) for name, e in columns.items()), copy=False)
     if group_by:

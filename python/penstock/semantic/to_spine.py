@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from penstock.semantic.expressions import all_of
-from penstock.semantic.names import Item, is_standard
+from penstock.semantic.names import GRAINS, Item, finer_or_same, is_standard
 from penstock.semantic.plain import within_range
 from penstock.semantic.plan import Shape, TimeRange, is_metric_time
 from penstock.semantic.resolve import Condition, items_in, reference_item
@@ -25,10 +25,9 @@ def joined_to_spine(
     catalog = context.catalog
     times = tuple(k for k in keys if is_metric_time(catalog, k, shape.model, shape.time_dimension))
     grains = tuple(k.grain for k in times if k.grain)
-    on_item = min(
-        (k for k in times if k.grain or not grains),
-        key=lambda k: (0, _rank(context, k.grain)) if k.grain else (1, 0),
-    )
+    first, *others = sorted(times, key=lambda k: _rank(context, k))
+    # a period is told by its finest key, unless another one cuts across it
+    telling = [first, *(k for k in others if not _follows(context, first, k))]
     spine = Spine(context, catalog.spine_for(catalog.finest_of(grains) if grains else "day", where="").grain)
     periods_keys = {k.column: spine.item(k) for k in times}
     asked = (*shape.own, *shape.extra, *(c for s in shape.shifts[-1:] for c in s.conditions))
@@ -47,14 +46,15 @@ def joined_to_spine(
         .from_(subquery(periods, "periods"), copy=False)
         .join(
             subquery(stage.select(), "found"),
-            on=exp.EQ(this=exp.column(on_item.column, "periods"), expression=exp.column(on_item.column, "found")),
+            on=all_of(
+                exp.EQ(this=exp.column(k.column, "periods"), expression=exp.column(k.column, "found"))
+                for k in telling
+            ),
             join_type="LEFT",
             copy=False,
         )
     )
-    columns: dict[str, exp.Expr] = {
-        k.column: exp.column(k.column, "periods" if k in times else "found") for k in keys
-    }
+    columns: dict[str, exp.Expr] = {k.column: exp.column(k.column, "periods" if k in times else "found") for k in keys}
     repeated = [_on_keys(context, shape, c, keys, columns) for c in again if not _only_time(context, shape, c)]
     test = all_of(t for t in repeated if t is not None)
     if test is not None:
@@ -62,11 +62,22 @@ def joined_to_spine(
     return Stage(joined, columns, {name: exp.column(name, "found") for name in stage.values}, grouped=False)
 
 
-def _rank(context: Context, grain: str | None) -> tuple[int, bool]:
-    from penstock.semantic.names import GRAINS
+def _rank(context: Context, item: Item) -> tuple[int, bool]:
+    """Finest first, a standard grain before a custom one, date parts last."""
+    if item.grain is None:
+        return len(GRAINS), False
+    return GRAINS.index(context.catalog.standard(item.grain)), not is_standard(item.grain)
 
-    assert grain is not None
-    return GRAINS.index(context.catalog.standard(grain)), not is_standard(grain)
+
+def _follows(context: Context, first: Item, other: Item) -> bool:
+    """Whether the period of the first item tells that of the other."""
+    if first.grain is None or not is_standard(first.grain):
+        return False
+    if other.grain is None:
+        return finer_or_same(first.grain, "day")
+    if first.grain == "week" and other.grain in ("month", "quarter", "year"):
+        return False
+    return is_standard(other.grain) or finer_or_same(first.grain, context.catalog.standard(other.grain))
 
 
 def _only_time(context: Context, shape: Shape, condition: Condition) -> bool:
@@ -79,9 +90,7 @@ def _only_time(context: Context, shape: Shape, condition: Condition) -> bool:
 def _on_spine(context: Context, spine: Spine, shape: Shape, condition: Condition) -> exp.Expr:
     def column(reference: Reference) -> exp.Expr:
         where = f"{condition.where}: {condition.filter.text}"
-        return spine.item(
-            reference_item(context.catalog, (shape.model,), reference, condition.default_grain, where)
-        )
+        return spine.item(reference_item(context.catalog, (shape.model,), reference, condition.default_grain, where))
 
     return condition.filter.bind(column)
 
