@@ -57,8 +57,8 @@ def compile_training_set(
     resolver = Resolver(manifest, request)
     features = [resolver.feature(f) for f in wanted]
     keys = {entity: f"_key_{i}" for i, entity in enumerate(request.spine.entities)}
-    steps, joined = _steps(resolver, keys, target)
-    sql = render(_answer(request, features, steps, joined), target)
+    steps, last, joined = _steps(resolver, keys, target)
+    sql = render(_answer(features, steps, last, joined), target)
     relation = source_of(request.spine.relation, _SOURCE, target)
     named = [request.spine.relation.strip()] if isinstance(relation, exp.Table) else []
     return CompiledTrainingSet(
@@ -86,8 +86,10 @@ def _check_names(request: TrainingSetRequest, wanted: list[MetricFeature | Colum
         taken[feature.name.lower()] = f"'{feature.text}'"
 
 
-def _steps(resolver: Resolver, keys: Mapping[str, str], dialect: Dialect) -> tuple[list[Step], dict[str, list[exp.EQ]]]:
-    """All steps, and by which columns some of them are joined to the chain in the end."""
+def _steps(
+    resolver: Resolver, keys: Mapping[str, str], dialect: Dialect
+) -> tuple[list[Step], str, dict[str, list[exp.EQ]]]:
+    """All steps, the last of the chain, and by which columns others are joined to it."""
     steps = [Step(_SPINE, _spine(resolver.request, keys, dialect))]
     carried = ["_row", "_time", *keys.values()]
     for entity, key in keys.items():
@@ -115,8 +117,7 @@ def _steps(resolver: Resolver, keys: Mapping[str, str], dialect: Dialect) -> tup
         name = f"_{model}_by_{entity}"
         steps.append(Step(name, _attributes(resolver, attributes, dialect)))
         joined[name] = [_equal(last, keys[entity], name, "_key")]
-    # the chain's last step comes last, for its joins to follow it
-    return [*(s for s in steps if s.name != last), *(s for s in steps if s.name == last)], joined
+    return steps, last, joined
 
 
 def _grouped(values: Mapping[V, str], by: Callable[[V], K]) -> dict[K, dict[V, str]]:
@@ -163,9 +164,9 @@ def _attributes(resolver: Resolver, values: Mapping[LookUp, str], dialect: Diale
 
 
 def _answer(
-    request: TrainingSetRequest, features: list[ResolvedFeature], steps: list[Step], joined: Mapping[str, list[exp.EQ]]
+    features: list[ResolvedFeature], steps: list[Step], last: str, joined: Mapping[str, list[exp.EQ]]
 ) -> exp.Select:
-    answer = exp.Select().from_(steps[-1].name)
+    answer = exp.Select().from_(last)
     for name, on in joined.items():
         answer = answer.join(name, on=exp.and_(*on, copy=False), join_type="LEFT", copy=False)
     answer = answer.select(exp.Column(this=exp.Star(), table=exp.to_identifier("_row")), copy=False)

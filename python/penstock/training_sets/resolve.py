@@ -300,7 +300,7 @@ class Resolver:
 
 
 def _replaced(tree: exp.Expr, by: Mapping[str, exp.Expr]) -> exp.Expr:
-    """A metric over its leaves as one over values. Every row of the spine has an answer, so none asks whether it has."""
+    """A metric over its leaves as one over values; each row has an answer, so that none asks whether it has one."""
 
     def value(node: exp.Expr) -> exp.Expr:
         parts = found_parts(node)
