@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[1]
 _STATE = Path(tempfile.mkdtemp(prefix="penstock-tests-"))
 atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
 os.environ["PENSTOCK_HOME"] = str(_STATE / "home")
-os.environ.pop("MLFLOW_TRACKING_URI", None)
+for _name in [name for name in os.environ if name.startswith(("DBT_", "MLFLOW_"))]:
+    del os.environ[_name]
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,7 @@ def project_folder() -> Path:
     folder.mkdir()
     for name in ("models", "macros", "seeds", "udfs", "tests/data"):
         shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / "dbt_project.yml", folder)
+    for name in ("dbt_project.yml", "vars.yml"):
+        shutil.copy(ROOT / name, folder)
     shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")
     return folder

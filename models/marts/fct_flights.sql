@@ -6,7 +6,7 @@ flights as (
 
     select * from {{ ref('stg_nycflights13__flights') }}
     {% if is_incremental() -%}
-    where loaded_at > (select max(loaded_at) from {{ this }})
+    where loaded_at > (select coalesce(max(loaded_at), timestamp'1970-01-01') from {{ this }})
     {%- endif %}
 
 ),

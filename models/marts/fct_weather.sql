@@ -35,7 +35,7 @@ observations as (
     from weather
     left join airports on weather.origin = airports.airport_code
     {% if is_incremental() -%}
-    where weather.loaded_at > (select max(loaded_at) from {{ this }})
+    where weather.loaded_at > (select coalesce(max(loaded_at), timestamp'1970-01-01') from {{ this }})
     {%- endif %}
 
 )

@@ -7,7 +7,7 @@ flights as (
     select * from {{ ref('fct_flights') }}
     where arrival_delay is not null
     {% if is_incremental() -%}
-    and loaded_at > (select max(loaded_at) from {{ this }})
+    and loaded_at > (select coalesce(max(loaded_at), timestamp'1970-01-01') from {{ this }})
     {%- endif %}
 
 ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest
     from penstock.semantic import CompiledQuery, MetricRequest
     from penstock.semantic.as_of import AsOf
+    from penstock.semantic.request import Dialect
 
 
 def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, Any]]) -> SparkSession:
@@ -62,12 +64,12 @@ class Project:
 
     @cached_property
     def dbt_manifest(self) -> Mapping[str, Any]:
-        """dbt's `target/manifest.json`.
+        """dbt's `target/manifest.json`, where DBT_TARGET_PATH puts it.
 
         Raises:
             EnvironmentProblem: when there is none.
         """
-        path = self.folder / "target" / "manifest.json"
+        path = self.folder / os.environ.get("DBT_TARGET_PATH", "target") / "manifest.json"
         if not path.exists():
             raise EnvironmentProblem("the project has not been parsed", where=str(path), fix="dbt parse")
         loaded: Mapping[str, Any] = json.loads(path.read_text())
@@ -89,7 +91,9 @@ class Project:
             session.catalog.setCurrentDatabase(target.schema)
         return session
 
-    def compile(self, request: MetricRequest, dialect: str = "spark", *, as_of: AsOf | None = None) -> CompiledQuery:
+    def compile(
+        self, request: MetricRequest, dialect: Dialect = "spark", *, as_of: AsOf | None = None
+    ) -> CompiledQuery:
         """Compile a metric request to SQL; no engine is started.
 
         Args:

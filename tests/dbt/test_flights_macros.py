@@ -92,7 +92,9 @@ def test_a_build_without_news_leaves_the_history_as_it_was(project: Project, ses
     def prices() -> dict[int, int]:
         return {row["id"]: row["price"] for row in session.table(f"{SCHEMA}.prices").collect()}
 
-    session.sql(f"create or replace table {SCHEMA}.raw using delta as select * from values (1, 10), (2, 20) as t (id, price)")
+    session.sql(
+        f"create or replace table {SCHEMA}.raw using delta as select * from values (1, 10), (2, 20) as t (id, price)"
+    )
     project.build()
     first = ["CREATE OR REPLACE TABLE AS SELECT", "CHANGE COLUMNS"]
     assert history() == first

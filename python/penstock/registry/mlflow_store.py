@@ -52,7 +52,8 @@ def inputs_of(source: str) -> tuple[Input, ...]:
     """The inputs of a logged model, from its signature, in order."""
     import mlflow
 
-    signature = mlflow.models.get_model_info(source).signature
+    folder = mlflow.artifacts.download_artifacts(source)  # a local one stays where it is
+    signature = mlflow.models.get_model_info(folder).signature
     return tuple(Input(c.name, c.type.name, c.required) for c in signature.inputs.inputs) if signature else ()
 
 

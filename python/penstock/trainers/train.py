@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 RECORD = (
     "model string, version int, run_id string, fingerprint string, training_set string, training_set_version bigint,"
     " training_rows bigint, held_out_rows bigint, held_out_from timestamp, auc double, baseline_auc double,"
-    " log_loss double, baseline_log_loss double, went_live boolean"
+    " log_loss double, baseline_log_loss double"
 )
 
 
@@ -73,7 +74,7 @@ def train(
         held_out: The share of rows that is held out.
 
     Returns:
-        A Spark DataFrame with one row for the new version, or none when nothing was new.
+        A Spark DataFrame with one row: the version that fits the training set and the code, with its evidence.
 
     Raises:
         UnknownNameError: when a named column is not in the training set.
@@ -93,19 +94,32 @@ def train(
         )
     spark = training_set.sparkSession
     fingerprint = _fingerprint(node, build, content_checksum(training_set))
-    known = mlflow_store.find_version(model, fingerprint)
-    if known is None:
-        row = _fit(node, training_set, build, tables[0], fingerprint)
-        rows = [(*row, live_version(spark, model) is None)]
-    else:
-        rows = []
-    version = int(known.version if known is not None else rows[0][1])
+    version = mlflow_store.find_version(model, fingerprint)
+    if version is None:
+        version = _fit(node, training_set, build, tables[0], fingerprint)
     if live_version(spark, model) is None:
-        promote(spark, model, version, expected=None, reason="first version")
-    return spark.createDataFrame(rows, RECORD)
+        promote(spark, model, int(version.version), expected=None, reason="first version")
+    return spark.createDataFrame([_record(version)], RECORD)
 
 
-def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion, fingerprint: str) -> tuple[Any, ...]:
+def _record(version: Any) -> tuple[Any, ...]:
+    """The row of one version, all of it read back from MLflow."""
+    run = mlflow_store.client().get_run(version.run_id)
+    return (
+        version.name,
+        int(version.version),
+        version.run_id,
+        version.tags[mlflow_store.FINGERPRINT],
+        version.tags["training_set"],
+        int(version.tags["training_set_version"]),
+        int(run.data.params["training_rows"]),
+        int(run.data.params["held_out_rows"]),
+        datetime.fromisoformat(run.data.params["held_out_from"]),
+        *(run.data.metrics[name] for name in ("auc", "baseline_auc", "log_loss", "baseline_log_loss")),
+    )
+
+
+def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion, fingerprint: str) -> Any:
     import mlflow
     from mlflow.models import infer_signature
 
@@ -125,7 +139,14 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
     )
     experiment = mlflow_store.open_experiment(node.model)
     with mlflow.start_run(experiment_id=experiment, run_name=node.model) as run:
-        mlflow.log_params({"features": len(inputs), "held_out": node.held_out, "held_out_from": str(border)})
+        mlflow.log_params(
+            {
+                "features": len(inputs),
+                "training_rows": len(fit),
+                "held_out_rows": len(test),
+                "held_out_from": border.isoformat(),
+            }
+        )
         mlflow.log_metrics(scores)
         mlflow.log_input(_dataset(table, fingerprint), context="training")
         logged = mlflow.sklearn.log_model(
@@ -139,7 +160,7 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
         store = mlflow_store.client()
         if not store.search_registered_models(f"name = '{node.model}'"):
             store.create_registered_model(node.model)
-        version = store.create_model_version(
+        return store.create_model_version(
             node.model,
             logged.model_uri,
             run_id=run.info.run_id,
@@ -150,18 +171,6 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
                 "training_set_version": str(table.version),
             },
         )
-    return (
-        node.model,
-        int(version.version),
-        run.info.run_id,
-        fingerprint,
-        table.table,
-        table.version,
-        len(fit),
-        len(test),
-        border.to_pydatetime(),
-        *(scores[name] for name in ("auc", "baseline_auc", "log_loss", "baseline_log_loss")),
-    )
 
 
 def _in_memory(training_set: Any, node: TrainingNode) -> pd.DataFrame:
