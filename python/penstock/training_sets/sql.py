@@ -88,7 +88,7 @@ def source_of(text: str, alias: str, dialect: Dialect) -> exp.Expr:
     try:
         statements = sqlglot.parse(text, read=dialect)
         tree = statements[0] if len(statements) == 1 else None
-        if isinstance(tree, exp.Query):
+        if isinstance(tree, exp.Query) and tree.selects:
             tree = tree.unwrap() if isinstance(tree, exp.Subquery) else tree
             return exp.Subquery(this=tree, alias=exp.TableAlias(this=exp.to_identifier(alias)))
         if tree is None or not isinstance(tree, (exp.Column, exp.Dot, exp.Identifier)):

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from random import Random
 
 import pytest
-from brute_force import ANSWERS, check, random_world
+from brute_force import ANSWERS, World, check, merged, random_world
 from engine import duckdb_of, seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,28 +11,45 @@ from worlds import TYPES, manifest
 
 from penstock.training_sets import Spine, TrainingSetRequest, compile_training_set
 
-if TYPE_CHECKING:
-    from random import Random
-
 SPINE = Spine("labels", at="at", entities={"thing": "thing", "place": "place"})
+ALL = tuple(ANSWERS)
 
 
-def _sql(texts: tuple[str, ...], *, inclusive: bool, typed: bool) -> str:
+def _agrees(world: World, texts: tuple[str, ...], *, inclusive: bool = False, typed: bool = True) -> None:
     request = TrainingSetRequest(SPINE, texts, inclusive=inclusive, types=TYPES if typed else {})
-    return compile_training_set(manifest(), request, "duckdb").sql
+    sql = compile_training_set(manifest(), request, "duckdb").sql
+    check(world, seconds(duckdb_of(world).execute(sql).fetchall()), texts, inclusive=inclusive)
 
 
 @pytest.mark.parametrize("typed", [True, False])
 @pytest.mark.parametrize("inclusive", [False, True])
 def test_all_features_in_one_statement(inclusive: bool, typed: bool) -> None:
-    texts = tuple(ANSWERS)
-    sql = _sql(texts, inclusive=inclusive, typed=typed)
-
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(st.randoms(use_true_random=False))
     def agrees(rng: Random) -> None:
-        world = random_world(rng)
-        rows = duckdb_of(world).execute(sql).fetchall()
-        check(world, seconds(rows), texts, inclusive=inclusive)
+        _agrees(random_world(rng), ALL, inclusive=inclusive, typed=typed)
 
     agrees()
+
+
+@pytest.mark.parametrize("typed", [True, False])
+@pytest.mark.parametrize("inclusive", [False, True])
+def test_many_histories_at_once(inclusive: bool, typed: bool) -> None:
+    worlds = (random_world(Random(seed), most=18) for seed in range(150))
+    _agrees(merged(worlds), ALL, inclusive=inclusive, typed=typed)
+
+
+@pytest.mark.parametrize("text", ALL)
+def test_each_feature_by_itself(text: str) -> None:
+    _agrees(merged(random_world(Random(seed)) for seed in range(20)), (text,))
+
+
+def test_random_histories_hold_what_they_are_to_test() -> None:
+    """At least a third of the rows is known late, and answers are not all empty."""
+    world = merged(random_world(Random(seed), most=18) for seed in range(150))
+    known = [(e["known_at"], e["happened_at"]) for e in world.events if e["known_at"] is not None]
+    assert sum(k > h for k, h in known) > len(known) / 3
+    assert sum(k > h + 7 for k, h in known) > len(known) / 8  # later than they leave a window of 7
+    assert len(world.labels) > len({label["label_id"] for label in world.labels}) * 1.1
+    for table, column in (("labels", "thing"), ("labels", "at"), ("events", "thing"), ("events", "n"), ("events", "x")):
+        assert any(row[column] is None for row in getattr(world, table)), f"{table}.{column} is never NULL"
