@@ -1,6 +1,9 @@
-"""A metric request becomes a plan, and the plain SQL of one dialect. Pure: no I/O, no engine, no clock."""
+"""A metric request becomes a plan, and the plain SQL of one dialect. Pure: no I/O, no engine, no clock.
+
+manifest + request -> resolve (names, entities, join paths, grains) -> leaves -> plan -> passes -> sqlglot tree -> SQL.
+"""
 
 from penstock.semantic.compile import compile_request
-from penstock.semantic.request import CompiledQuery, GroupBy, MetricName, MetricRequest, OrderBy
+from penstock.semantic.request import CompiledQuery, Dialect, GroupBy, MetricName, MetricRequest, OrderBy
 
-__all__ = ["CompiledQuery", "GroupBy", "MetricName", "MetricRequest", "OrderBy", "compile_request"]
+__all__ = ["CompiledQuery", "Dialect", "GroupBy", "MetricName", "MetricRequest", "OrderBy", "compile_request"]

@@ -120,7 +120,7 @@ class _Compiler:
 
     def _known(self, metrics: list[MetricName]) -> list[MetricName]:
         for metric in metrics:
-            self.catalog.manifest.metric(metric.name, where="metrics")
+            facts_of(self.catalog, metric.name)  # all parts are there, and none is made of itself
         return metrics
 
     def _plan(
@@ -186,6 +186,8 @@ class _Compiler:
     ) -> exp.Select:
         for order in order_by:
             column = next((m.alias or m.name for m in metrics if order.name in (m.name, m.alias)), None)
+            if column is None and order.name in self.catalog.manifest.metrics:
+                raise _not_in_answer(order.name, "metrics")
             if column is None:
                 item = item_of(
                     self.catalog,
@@ -197,14 +199,16 @@ class _Compiler:
                     where="order_by",
                 )
                 if item not in keys:
-                    raise InvalidRequestError(
-                        f"'{item.column}' is not in the answer, so it can't be ordered by it",
-                        where="order_by",
-                        fix="add it to group_by",
-                    )
+                    raise _not_in_answer(item.column, "group_by")
                 column = names[item.column]
             select = select.order_by(exp.Ordered(this=exp.column(column), desc=order.descending), copy=False)
         return select if limit is None else select.limit(limit, copy=False)
+
+
+def _not_in_answer(name: str, part: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"'{name}' is not in the answer, so it can't be ordered by it", where="order_by", fix=f"add it to {part}"
+    )
 
 
 def _check_unique(columns: tuple[str, ...]) -> None:

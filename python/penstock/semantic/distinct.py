@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from penstock.errors import InvalidRequestError
+from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.semantic.catalog import Catalog
 from penstock.semantic.expressions import all_of
 from penstock.semantic.names import Item
@@ -116,12 +116,21 @@ def anchor_for(catalog: Catalog, paths: list[tuple[str, ...]], *, where: str) ->
             if local and (best is None or (len(joins), number) < best[:2]):
                 best = (len(joins), number, model.name)
     if best is None:
+        _check_known(catalog, paths, where)
         raise InvalidRequestError(
             f"no semantic model reaches all of {', '.join('__'.join(p) for p in paths)}",
             where=where,
             fix="ask for fewer of them together, or for a metric that has them",
         )
     return best[2]
+
+
+def _check_known(catalog: Catalog, paths: list[tuple[str, ...]], where: str) -> None:
+    models = tuple(catalog.manifest.models)
+    for path in paths:
+        if all(_found(catalog, model, path) is None for model in models):
+            known = {name for model in models for name in catalog.names((model,))}
+            raise UnknownNameError.of("dimension or entity", "__".join(path), known, where=where)
 
 
 def _found(catalog: Catalog, model: str, path: tuple[str, ...]) -> Item | None:

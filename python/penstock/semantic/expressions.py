@@ -129,6 +129,12 @@ def if_found(value: exp.Expr, *others: exp.Expr) -> exp.Expr:
     strict = all(isinstance(n, _STRICT) and not isinstance(n, logical) for n in value.walk())
     if strict and columns:
         return value
+
+    def bare(node: exp.Expr) -> exp.Expr:
+        inner = found_parts(node)
+        return inner[0] if inner is not None and set(inner[1]) == set(columns) else node
+
+    value = value.transform(bare, copy=False)
     return exp.Anonymous(this=_IF_FOUND, expressions=[value, *(exp.column(c) for c in columns)])
 
 

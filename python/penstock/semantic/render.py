@@ -11,15 +11,15 @@ from penstock.semantic.request import Dialect
 _SIMPLE = re.compile(r"^[a-z_][a-z0-9_]*$")
 # words that one of the two dialects won't take as the name of a table or column
 _RESERVED = frozenset(
-    """all analyse analyze and anti any array as asc asymmetric authorization between both by case cast check collate
-    collation column concurrently constraint create cross current_catalog current_date current_role current_time
-    current_timestamp current_user default deferrable desc describe distinct do else end escape except exists false fetch
-    filter for foreign freeze from full function generated glob grant group having ilike in initially inner intersect into
-    is isnull join lambda lateral leading left like limit localtime localtimestamp map minus natural not notnull null
-    offset on only or order outer over overlaps pivot pivot_longer pivot_wider placing positional primary qualify
-    references returning right select semi session_user show similar some struct summarize symmetric table tablesample
-    then time timestamp to trailing true try_cast union unique unknown unpivot user using variadic verbose when where
-    window with""".split()
+    """all analyse analyze and anti any array as asc asof asymmetric at authorization between binary both by case cast
+    check collate collation column concurrently constraint create cross current_catalog current_date current_role
+    current_time current_timestamp current_user default deferrable desc describe distinct do else end escape except
+    exists false fetch filter for foreign freeze from full function generated glob grant group having ilike in
+    initially inner intersect into is isnull join lambda lateral leading left like limit localtime localtimestamp
+    map minus natural not notnull null offset on only or order outer over overlaps pivot pivot_longer pivot_wider
+    placing positional primary qualify references returning right select semi session_user show similar some struct
+    summarize symmetric table tablesample then time timestamp to trailing true try_cast union unique unknown unpack
+    unpivot user using variadic verbose when where window with""".split()
 )
 _ISO_DAY = "PENSTOCK_ISO_DAY_OF_WEEK"
 

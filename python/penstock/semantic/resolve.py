@@ -9,7 +9,7 @@ from functools import lru_cache
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
 from penstock.manifest.model import Metric
 from penstock.semantic.catalog import Catalog
-from penstock.semantic.names import METRIC_TIME, Item, coarsest, finer_or_same, is_standard
+from penstock.semantic.names import GRAINS, METRIC_TIME, Item, coarsest, finer_or_same, is_standard
 from penstock.semantic.templates import (
     ParsedFilter,
     Reference,
@@ -94,9 +94,9 @@ def _check_grain(catalog: Catalog, item: Item, declared: str | None, where: str)
     if grain is None:
         return
     if not is_standard(grain) and grain not in catalog.custom_grains:
-        raise UnknownNameError.of(
-            "grain", grain, ("day", "week", "month", "quarter", "year", *catalog.custom_grains), where=where
-        )
+        known = ("hour", "day", "week", "month", "quarter", "year", *catalog.custom_grains)
+        fix = f"use one of {', '.join(known)}"
+        raise UnknownNameError.of("grain", grain, (*GRAINS, *catalog.custom_grains), where=where, fix=fix)
     if declared is not None and is_standard(grain) and not finer_or_same(declared, grain):
         raise InvalidRequestError(
             f"'{item.base.column}' is kept by {declared}: it can't be grouped by {grain}",

@@ -1,0 +1,113 @@
+-- title: an offset is aggregated before it is moved
+-- request: {"metrics": ["revenue_mom"], "group_by": ["metric_time__month"]}
+SELECT
+  combined.metric_time__month AS metric_time__month,
+  (
+    combined.revenue - combined.revenue_2
+  ) / NULLIF(combined.revenue_2, 0) AS revenue_mom
+FROM (
+  SELECT
+    branches.metric_time__month AS metric_time__month,
+    MAX(branches.revenue) AS revenue,
+    MAX(branches.revenue_2) AS revenue_2
+  FROM (
+    SELECT
+      DATE_TRUNC('MONTH', orders.ordered_at) AS metric_time__month,
+      SUM(orders.amount) AS revenue,
+      NULL AS revenue_2
+    FROM shop.orders AS orders
+    GROUP BY
+      1
+    UNION ALL
+    SELECT
+      spine.moment AS metric_time__month,
+      NULL AS revenue,
+      earlier.revenue_2 AS revenue_2
+    FROM (
+      SELECT DISTINCT
+        DATE_TRUNC('MONTH', days.day) AS moment
+      FROM shop.days AS days
+    ) AS spine
+    INNER JOIN (
+      SELECT
+        DATE_TRUNC('MONTH', orders.ordered_at) AS moment,
+        SUM(orders.amount) AS revenue_2
+      FROM shop.orders AS orders
+      GROUP BY
+        1
+    ) AS earlier
+      ON earlier.moment = spine.moment - INTERVAL 1 MONTH
+  ) AS branches
+  GROUP BY
+    1
+) AS combined;
+
+-- title: a running sum is added up by day first
+-- request: {"metrics": ["revenue_7_days"], "group_by": ["metric_time"], "time_constraint": ["2024-01-01", "2024-01-31"]}
+SELECT
+  DATE_TRUNC('DAY', spine.day) AS metric_time__day,
+  SUM(daily.revenue_7_days__sum) AS revenue_7_days
+FROM shop.days AS spine
+INNER JOIN (
+  SELECT
+    DATE_TRUNC('DAY', orders.ordered_at) AS moment,
+    SUM(orders.amount) AS revenue_7_days__sum
+  FROM shop.orders AS orders
+  GROUP BY
+    1
+) AS daily
+  ON daily.moment <= spine.day AND daily.moment > spine.day - INTERVAL 7 DAY
+WHERE
+  spine.day >= CAST('2024-01-01' AS TIMESTAMP)
+  AND spine.day < CAST('2024-02-01' AS TIMESTAMP)
+GROUP BY
+  1;
+
+-- title: what can't be added up is joined row by row
+-- request: {"metrics": ["buyers_30_days"], "group_by": ["metric_time__day"], "dialect": "spark"}
+SELECT
+  DATE_TRUNC('DAY', spine.day) AS metric_time__day,
+  COUNT(DISTINCT daily.buyers_30_days) AS buyers_30_days
+FROM shop.days AS spine
+INNER JOIN (
+  SELECT
+    DATE_TRUNC('DAY', orders.ordered_at) AS moment,
+    orders.customer_id AS buyers_30_days
+  FROM shop.orders AS orders
+) AS daily
+  ON daily.moment <= spine.day AND daily.moment > spine.day - INTERVAL 30 DAY
+GROUP BY
+  1;
+
+-- title: the last value of each month
+-- request: {"metrics": ["revenue_7_days"], "group_by": ["metric_time__month"]}
+SELECT
+  ranked.metric_time__month AS metric_time__month,
+  ranked.revenue_7_days AS revenue_7_days
+FROM (
+  SELECT
+    running.metric_time__month AS metric_time__month,
+    running.revenue_7_days AS revenue_7_days,
+    ROW_NUMBER() OVER (PARTITION BY running.metric_time__month ORDER BY running.moment DESC) AS place
+  FROM (
+    SELECT
+      spine.day AS moment,
+      DATE_TRUNC('MONTH', spine.day) AS metric_time__month,
+      SUM(daily.revenue_7_days__sum) AS revenue_7_days
+    FROM shop.days AS spine
+    INNER JOIN (
+      SELECT
+        DATE_TRUNC('DAY', orders.ordered_at) AS moment,
+        SUM(orders.amount) AS revenue_7_days__sum
+      FROM shop.orders AS orders
+      GROUP BY
+        1
+    ) AS daily
+      ON daily.moment <= spine.day AND daily.moment > spine.day - INTERVAL 7 DAY
+    GROUP BY
+      1,
+      2
+  ) AS running
+) AS ranked
+WHERE
+  ranked.place = 1;

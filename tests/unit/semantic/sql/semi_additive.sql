@@ -1,0 +1,19 @@
+-- title: the last balance of each customer in each month
+-- request: {"metrics": ["last_balance"], "group_by": ["metric_time__month"]}
+SELECT
+  balances_rows.metric_time__month AS metric_time__month,
+  SUM(balances_rows.last_balance__value) AS last_balance
+FROM (
+  SELECT
+    DATE_TRUNC('MONTH', balances.taken_at) AS metric_time__month,
+    balances.balance AS last_balance__value,
+    DATE_TRUNC('DAY', balances.taken_at) AS own__moment,
+    MAX(DATE_TRUNC('DAY', balances.taken_at)) OVER (PARTITION BY balances.customer_id, DATE_TRUNC('MONTH', balances.taken_at)) AS picked__moment
+  FROM shop.balances AS balances
+  WHERE
+    NOT balances.customer_id IS NULL
+) AS balances_rows
+WHERE
+  balances_rows.own__moment = balances_rows.picked__moment
+GROUP BY
+  1;

@@ -1,0 +1,79 @@
+"""Numbers worked out by hand, for what no other engine of the tests would tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import shop
+from penstock.manifest.load import load_manifest
+from penstock.semantic import GroupBy, MetricName, MetricRequest, compile_request
+
+MANIFEST = load_manifest(shop.MANIFEST)
+CON = shop.connection()
+
+
+def rows(request: MetricRequest) -> list[tuple[Any, ...]]:
+    return CON.execute(compile_request(MANIFEST, request, "duckdb").sql).fetchall()
+
+
+def test_one_definition_one_number_alone_or_together() -> None:
+    names = [m.name for m in MANIFEST.metrics.values()]
+    alone = {n: {r[0]: r[1] for r in rows(MetricRequest((n,), ("metric_time__month",)))} for n in names}
+    together = rows(MetricRequest(tuple(names), ("metric_time__month",)))
+    assert len(together) >= 3
+    for month, *values in together:
+        for name, value in zip(names, values, strict=True):
+            expected = alone[name].get(month)
+            if expected is None and MANIFEST.metrics[name].fill_nulls_with is not None:
+                expected = MANIFEST.metrics[name].fill_nulls_with  # rows of other metrics are filled too
+            assert value == pytest.approx(expected), (name, month)
+
+
+def test_null_keys_of_several_facts_are_one_group() -> None:
+    got = rows(MetricRequest(("revenue", "refunded"), ("customer",)))
+    assert [r for r in got if r[0] is None] == [(None, None, 5.0)]
+    assert (99, 4.0, None) in got
+
+
+def test_a_ratio_over_nothing_is_null() -> None:
+    got = dict(rows(MetricRequest(("revenue_per_buyer",), ("order",))))
+    assert got[5] is None  # no buyer: 0 buyers, not a division by zero
+    assert got[1] == 2.5
+
+
+def test_aliases_replace_names() -> None:
+    request = MetricRequest(
+        (MetricName("revenue", "money in"),), (GroupBy("customer__region__region_name", alias="select"),)
+    )
+    compiled = compile_request(MANIFEST, request, "duckdb")
+    assert compiled.columns == ("select", "money in")
+    cursor = CON.execute(compiled.sql)
+    assert [d[0] for d in cursor.description] == ["select", "money in"]
+    assert ("north", 10.0) in cursor.fetchall()
+
+
+def test_what_is_read_is_told() -> None:
+    compiled = compile_request(MANIFEST, MetricRequest(("revenue_mom",), ("metric_time__week", "customer__name")), "spark")
+    assert compiled.models == ("orders", "customers")
+    assert set(compiled.relations) == {"shop.orders", "shop.customers", "shop.days"}
+    assert compiled.join_paths == ("orders -customer-> customers",)
+    assert compiled.grain == "week"
+
+
+def test_the_same_request_gives_the_same_text() -> None:
+    request = MetricRequest(tuple(MANIFEST.metrics), ("metric_time",))
+    assert len({compile_request(load_manifest(shop.MANIFEST), request, "spark").sql for _ in range(3)}) == 1
+
+
+def test_a_saved_query_is_added_to() -> None:
+    plain = rows(MetricRequest(saved_query="monthly"))
+    assert len(plain) == 3
+    narrowed = rows(MetricRequest(saved_query="monthly", where=("{{ Dimension('customer__is_member') }}",), limit=1))
+    assert len(narrowed) == 1
+    assert narrowed[0][1] is True
+
+
+def test_values_without_a_metric() -> None:
+    asked = MetricRequest((), ("customer__region__region_name",), where=("{{ Dimension('customer__is_member') }}",))
+    assert sorted(rows(asked), key=str) == [("north",), (None,)]
