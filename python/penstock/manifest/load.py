@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from penstock.errors import InvalidDefinitionError
+from penstock.errors import InvalidDefinitionError, PenstockError
 from penstock.manifest import rules
 from penstock.manifest.model import (
     Conversion,
@@ -35,9 +35,9 @@ def load_manifest(raw: Raw) -> SemanticManifest:
     """
     try:
         return _load(raw)
+    except PenstockError:
+        raise
     except (KeyError, TypeError, AttributeError) as bad:
-        if isinstance(bad, InvalidDefinitionError):
-            raise
         raise InvalidDefinitionError(
             f"the semantic manifest is not of the shape that dbt writes ({type(bad).__name__}: {bad})",
             where="semantic_manifest.json",
