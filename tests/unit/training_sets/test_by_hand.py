@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -68,7 +69,7 @@ def test_rows_that_have_left_poison_nothing() -> None:
     world = World(labels=_labels(2, 20), events=[*poison, _event(15, 15, id=9, x=0.1), _event(16, 16, id=10, x=0.2)])
     for types in (TYPES, {}):
         before, after = _answers(world, "thing.weight over 7 seconds", types=types)
-        assert before != before  # NaN, while it is there
+        assert math.isnan(before)  # while it is there
         assert after == pytest.approx(0.3, rel=1e-15)
         assert _answers(world, "thing.mean_weight over 7 seconds", types=types)[1] == pytest.approx(0.15, rel=1e-15)
 
