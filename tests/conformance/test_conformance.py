@@ -48,5 +48,8 @@ def test_both_shapes_of_a_manifest_load_to_the_same() -> None:
     found = sorted((HOME / "manifests").iterdir())
     assert found
     for folder in found:
-        written, full = (json.loads((folder / name).read_text()) for name in ("semantic_manifest.json", "semantic_manifest.full.json"))
+        written, full = (
+            json.loads((folder / name).read_text())
+            for name in ("semantic_manifest.json", "semantic_manifest.full.json")
+        )
         assert load_manifest(written) == load_manifest(full), folder.name

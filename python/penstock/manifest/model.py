@@ -1,7 +1,7 @@
 """The semantic manifest as typed, frozen objects, after the load-time rules.
 
 Inside Penstock there are no measures: every one has become a simple metric that carries its own `Aggregation`.
-Names are as dbt writes them, lower-case. `expr` is always SQL text, never None: where the YAML gives none it is the name.
+Names are as dbt writes them, lower-case. `expr` is always SQL text: where the YAML gives none it is the name.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Entity:
 
 @dataclass(frozen=True)
 class Dimension:
-    """A column to group or filter by; `grain` is set for time dimensions, `validity` for the two ends of an SCD-2 row."""
+    """A column to group or filter by; `grain` is that of time dimensions, `validity` tells the ends of an SCD-2 row."""
 
     name: str
     type: Literal["categorical", "time"]
@@ -133,7 +133,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class SemanticModel:
-    """A relation with its entities and dimensions. `primary_entity` is set where the YAML names one without a column."""
+    """A relation with its entities and dimensions; `primary_entity` is one that the YAML names without a column."""
 
     name: str
     relation: Relation

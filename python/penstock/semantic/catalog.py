@@ -94,7 +94,7 @@ class Catalog:
         for hop in self.joinable(model):
             if hop.entity == links[0]:
                 rest = self._find(hop.model, links[1:], element, local=False)
-                if rest is not None and all(hop.model != h.model and fact != h.model for h in rest.hops):
+                if rest is not None and all(h.model not in (hop.model, fact) for h in rest.hops):
                     return Place((hop, *rest.hops), rest.model)
         if local and len(links) > 1 and links[0] in self.prefixes(model):
             return self._find(fact, links[1:], element, local=False)  # the model's own entity, named though it is here

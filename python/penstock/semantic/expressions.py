@@ -73,7 +73,7 @@ def double(value: exp.Expr) -> exp.Expr:
 
 
 def truncated(grain: str, moment: exp.Expr) -> exp.Expr:
-    """The start of the period in which a moment lies; weeks start on Monday. No engine has anything below nanoseconds."""
+    """The start of the period in which a moment lies; weeks start on Monday, and nothing is below nanoseconds."""
     if grain == "nanosecond":
         return moment.copy()
     return exp.TimestampTrunc(this=moment.copy(), unit=exp.var(grain.upper()))

@@ -1,4 +1,4 @@
-"""Names to things: the items, conditions and metrics of a request, and for each metric the leaves that it is made of."""
+"""Names to things: the items and conditions of a request, the facts and grains of its metrics."""
 
 from __future__ import annotations
 

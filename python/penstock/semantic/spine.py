@@ -41,8 +41,8 @@ class Spine:
             moment = truncated(self.grain, exp.column(self.spine.column, self.spine.relation.alias))
             source = subquery(selected(table, {"moment": moment}, distinct=True), self.alias)
         select = exp.Select().from_(source, copy=False)
-        for table, on in self._joins:
-            select = select.join(table, on=on, join_type="LEFT", copy=False)
+        for joined, on in self._joins:
+            select = select.join(joined, on=on, join_type="LEFT", copy=False)
         return select
 
     def item(self, item: Item) -> exp.Expr:

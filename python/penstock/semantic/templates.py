@@ -1,7 +1,7 @@
 """Filter templates and group-by expressions: `{{ Dimension('user__country').grain('month') }} >= '2024-01-01'`.
 
-The calls are read with Python's own parser, never run; the SQL around them is parsed by sqlglot. What comes out is a tree
-with one placeholder column a call: the text of a user reaches SQL in no other way.
+The calls are read with Python's own parser, never run; the SQL around them is parsed by sqlglot. What comes out is a
+tree with one placeholder column a call: the text of a user reaches SQL in no other way.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def parse_expression(sql: str, *, where: str, shown: str | None = None, dialect:
         len(statements) == 1
         and isinstance(select, exp.Select)
         and len(select.expressions) == 1
-        and set(k for k, v in select.args.items() if v) <= {"expressions"}
+        and {k for k, v in select.args.items() if v} <= {"expressions"}
     )
     if not single or select is None or isinstance(select.expressions[0], (exp.Alias, exp.Star)):
         raise InvalidRequestError("this is not a single SQL expression", where=f"{where}: {shown}")

@@ -47,8 +47,7 @@ def joined_to_spine(
         .join(
             subquery(stage.select(), "found"),
             on=all_of(
-                exp.EQ(this=exp.column(k.column, "periods"), expression=exp.column(k.column, "found"))
-                for k in telling
+                exp.EQ(this=exp.column(k.column, "periods"), expression=exp.column(k.column, "found")) for k in telling
             ),
             join_type="LEFT",
             copy=False,

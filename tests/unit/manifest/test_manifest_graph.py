@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from penstock.errors import InvalidDefinitionError
 from penstock.manifest.graph import manifest_from_graph
 from penstock.manifest.load import load_manifest
@@ -33,7 +34,10 @@ SPINE_NODE = {
     "schema": "shop",
     "database": None,
     "relation_name": "shop.days",
-    "time_spine": {"standard_granularity_column": "day", "custom_granularities": [{"name": "season", "column_name": None}]},
+    "time_spine": {
+        "standard_granularity_column": "day",
+        "custom_granularities": [{"name": "season", "column_name": None}],
+    },
     "columns": {"day": {"name": "day", "granularity": "day"}},
 }
 

@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import pytest
+
 from penstock.errors import InvalidDefinitionError, UnknownNameError
 from penstock.manifest.load import load_manifest
 from penstock.manifest.model import Aggregation, SemanticManifest, Window
@@ -62,20 +63,27 @@ def test_every_aggregation_is_one_of_a_few(
     old = _load(_by_measure("x", measure={"name": "m"}), measures=[measure])
     assert old.metrics["x"].aggregation == expected
     params = {k: v for k, v in measure.items() if k not in ("name", "expr")}
-    new = _load(_by_measure("m", metric_aggregation_params={"semantic_model": "orders", **params}, expr=measure.get("expr")))
+    new = _load(
+        _by_measure("m", metric_aggregation_params={"semantic_model": "orders", **params}, expr=measure.get("expr"))
+    )
     assert new.metrics["m"].aggregation == expected
 
 
 def test_names_are_lower_case_and_expressions_never_none() -> None:
     model = _load().models["orders"]
     assert [e.name for e in model.entities] == ["customer"]
-    assert [(d.name, d.expr, d.grain) for d in model.dimensions] == [("ordered_at", "ordered_at", "day"), ("state", "state", None)]
+    assert [(d.name, d.expr, d.grain) for d in model.dimensions] == [
+        ("ordered_at", "ordered_at", "day"),
+        ("state", "state", None),
+    ]
     assert model.time_dimension == "ordered_at"
 
 
 def test_a_simple_metric_takes_over_what_its_measure_input_says() -> None:
     where = {"where_filters": [{"where_sql_template": "a"}]}
-    metric = _by_measure("x", measure={"name": "total", "filter": where, "fill_nulls_with": 0, "join_to_timespine": True})
+    metric = _by_measure(
+        "x", measure={"name": "total", "filter": where, "fill_nulls_with": 0, "join_to_timespine": True}
+    )
     metric["filter"] = {"where_filters": [{"where_sql_template": "b"}]}
     loaded = _load(metric, measures=[TOTAL]).metrics["x"]
     assert (loaded.filters, loaded.fill_nulls_with, loaded.join_to_timespine) == (("a", "b"), 0, True)
@@ -88,7 +96,9 @@ def test_a_measure_may_make_its_own_metric() -> None:
 
 
 def test_a_cumulative_metric_over_a_measure_uses_an_equal_metric() -> None:
-    running = _by_measure("running", "cumulative", measure={"name": "total"}, window={"count": 2, "granularity": "weeks"})
+    running = _by_measure(
+        "running", "cumulative", measure={"name": "total"}, window={"count": 2, "granularity": "weeks"}
+    )
     manifest = _load(_by_measure("amount", measure={"name": "total"}), running, measures=[TOTAL])
     cumulative = manifest.metrics["running"].cumulative
     assert cumulative is not None
@@ -97,7 +107,12 @@ def test_a_cumulative_metric_over_a_measure_uses_an_equal_metric() -> None:
 
 
 def test_one_is_made_where_none_is_equal() -> None:
-    filled = {"name": "total", "fill_nulls_with": 0, "join_to_timespine": True, "filter": {"where_filters": [{"where_sql_template": "a"}]}}
+    filled = {
+        "name": "total",
+        "fill_nulls_with": 0,
+        "join_to_timespine": True,
+        "filter": {"where_filters": [{"where_sql_template": "a"}]},
+    }
     running = _by_measure("running", "cumulative", measure=filled, cumulative_type_params={"grain_to_date": "MONTH"})
     manifest = _load(_by_measure("total", measure={"name": "total"}), running, measures=[TOTAL])
     cumulative = manifest.metrics["running"].cumulative
@@ -115,8 +130,18 @@ def test_one_is_made_where_none_is_equal() -> None:
         ([_by_measure("x", measure={"name": "totel"})], [TOTAL], UnknownNameError, "did you mean: total"),
         ([_by_measure("x")], [], InvalidDefinitionError, "neither what it aggregates"),
         ([], [{"name": "m", "agg": "count"}], InvalidDefinitionError, "expr: 1"),
-        ([], [{"name": "m", "agg": "median", "agg_params": {"percentile": 0.9}}], InvalidDefinitionError, "another percentile"),
-        ([_by_measure("total", "derived", metrics=[])], [{**TOTAL, "create_metric": True}], InvalidDefinitionError, "rename"),
+        (
+            [],
+            [{"name": "m", "agg": "median", "agg_params": {"percentile": 0.9}}],
+            InvalidDefinitionError,
+            "another percentile",
+        ),
+        (
+            [_by_measure("total", "derived", metrics=[])],
+            [{**TOTAL, "create_metric": True}],
+            InvalidDefinitionError,
+            "rename",
+        ),
         ([{"name": "x", "type": "magic", "type_params": {}}], [], InvalidDefinitionError, "magic"),
     ],
 )
@@ -138,7 +163,10 @@ def test_the_legacy_time_spine_stands_in_for_its_grain_only() -> None:
         "custom_granularities": [{"name": "Shift", "column_name": "shift_no"}, {"name": "season", "column_name": None}],
     }
     both = _load(project_configuration={"time_spines": [spine], "time_spine_table_configurations": [legacy]})
-    assert [(s.grain, s.column, s.relation.alias) for s in both.time_spines] == [("hour", "ts", "hours"), ("day", "ds", "days")]
+    assert [(s.grain, s.column, s.relation.alias) for s in both.time_spines] == [
+        ("hour", "ts", "hours"),
+        ("day", "ds", "days"),
+    ]
     assert both.time_spines[0].custom_grains == (("shift", "shift_no"), ("season", "season"))
     daily = copy.deepcopy(spine)
     daily["primary_column"]["time_granularity"] = "day"

@@ -177,40 +177,45 @@ MANIFEST: dict[str, Any] = {
         _simple("gift_buyers", "orders", "count_distinct", "customer_id", "{{ Dimension('order__is_gift') }}"),
         _simple("avg_quantity", "orders", "average", "quantity"),
         _simple("most_quantity", "orders", "max", "quantity"),
+        _simple("median_amount", "orders", "median", "amount", aggregation={"agg_params": None}),
         _simple(
-            "median_amount", "orders", "median", "amount", aggregation={"agg_params": None}
-        ),
-        _simple(
-            "quantity_p90", "orders", "percentile", "quantity",
+            "quantity_p90",
+            "orders",
+            "percentile",
+            "quantity",
             aggregation={"agg_params": {"percentile": 0.9, "use_discrete_percentile": True}},
-        ),  # fmt: skip
+        ),
         _simple("refunded", "refunds", "sum", "amount"),
         _simple("refunded_or_0", "refunds", "sum", "amount", fill_nulls_with=0),
         _simple("visits", "visits", "count", "1"),
         _simple(
-            "last_balance", "balances", "sum", "balance",
+            "last_balance",
+            "balances",
+            "sum",
+            "balance",
             aggregation={
                 "non_additive_dimension": {"name": "taken_at", "window_choice": "max", "window_groupings": ["customer"]}
             },
-        ),  # fmt: skip
+        ),
         _metric("revenue_per_buyer", "ratio", {"numerator": _used("revenue"), "denominator": _used("buyers")}),
         _metric(
-            "gift_share", "ratio",
+            "gift_share",
+            "ratio",
             {
                 "numerator": _used("revenue", filter=_filter("{{ Dimension('order__is_gift') }}"), alias="gifted"),
                 "denominator": _used("revenue"),
             },
-        ),  # fmt: skip
+        ),
         _metric("refund_rate", "ratio", {"numerator": _used("refunded"), "denominator": _used("revenue")}),
         _metric(
-            "net_revenue", "derived",
+            "net_revenue",
+            "derived",
             {"expr": "revenue - refunded_or_0", "metrics": [_used("revenue"), _used("refunded_or_0")]},
-        ),  # fmt: skip
-        _metric(
-            "net_twice", "derived", {"expr": "COALESCE(net_revenue, 0) * 2", "metrics": [_used("net_revenue")]}
         ),
+        _metric("net_twice", "derived", {"expr": "COALESCE(net_revenue, 0) * 2", "metrics": [_used("net_revenue")]}),
         _metric(
-            "revenue_mom", "derived",
+            "revenue_mom",
+            "derived",
             {
                 "expr": "(revenue - before) / before",
                 "metrics": [
@@ -218,52 +223,67 @@ MANIFEST: dict[str, Any] = {
                     _used("revenue", alias="before", offset_window={"count": 1, "granularity": "months"}),
                 ],
             },
-        ),  # fmt: skip
+        ),
         _metric(
-            "revenue_since_month_start", "derived",
+            "revenue_since_month_start",
+            "derived",
             {
                 "expr": "revenue - at_start",
                 "metrics": [_used("revenue"), _used("revenue", alias="at_start", offset_to_grain="month")],
             },
-        ),  # fmt: skip
+        ),
         _metric(
-            "buyers_yesterday", "derived",
+            "buyers_yesterday",
+            "derived",
             {"expr": "buyers", "metrics": [_used("buyers", offset_window={"count": 1, "granularity": "day"})]},
-        ),  # fmt: skip
+        ),
         _metric("revenue_to_date", "cumulative", {"cumulative_type_params": {"metric": _used("revenue")}}),
         _metric(
-            "revenue_7_days", "cumulative",
+            "revenue_7_days",
+            "cumulative",
             {
                 "cumulative_type_params": {
-                    "metric": _used("revenue"), "window": {"count": 7, "granularity": "days"}, "period_agg": "last",
+                    "metric": _used("revenue"),
+                    "window": {"count": 7, "granularity": "days"},
+                    "period_agg": "last",
                 }
             },
-        ),  # fmt: skip
+        ),
         _metric(
-            "revenue_month_to_date", "cumulative",
+            "revenue_month_to_date",
+            "cumulative",
             {"cumulative_type_params": {"metric": _used("revenue"), "grain_to_date": "month", "period_agg": "average"}},
-        ),  # fmt: skip
+        ),
         _metric(
-            "buyers_30_days", "cumulative",
+            "buyers_30_days",
+            "cumulative",
             {"cumulative_type_params": {"metric": _used("buyers"), "window": {"count": 30, "granularity": "day"}}},
-        ),  # fmt: skip
+        ),
         _metric(
-            "gifts_7_days", "cumulative",
+            "gifts_7_days",
+            "cumulative",
             {"measure": _used("gift_count"), "window": {"count": 7, "granularity": "days"}},
-        ),  # fmt: skip
+        ),
         _metric(
-            "visit_to_order", "conversion",
+            "visit_to_order",
+            "conversion",
             {
                 "conversion_type_params": {
-                    "base_metric": _used("visits"), "conversion_metric": _used("order_count"), "entity": "customer",
-                    "calculation": "conversion_rate", "window": {"count": 7, "granularity": "days"},
+                    "base_metric": _used("visits"),
+                    "conversion_metric": _used("order_count"),
+                    "entity": "customer",
+                    "calculation": "conversion_rate",
+                    "window": {"count": 7, "granularity": "days"},
                 }
             },
-        ),  # fmt: skip
+        ),
         _simple(
-            "big_spender_orders", "orders", "count", "order_id",
+            "big_spender_orders",
+            "orders",
+            "count",
+            "order_id",
             "{{ Metric('revenue', group_by=['customer']) }} > 5",
-        ),  # fmt: skip
+        ),
     ],
     "project_configuration": {
         "time_spine_table_configurations": [],

@@ -1,4 +1,4 @@
-"""The laws of the aggregates, checked on rows drawn at random: parts merged are the whole, and rows can be taken back."""
+"""The laws of the aggregates, on rows drawn at random: parts merged are the whole, and rows can be taken back."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlglot import exp
+
 from penstock.algebra.aggregates import AGGREGATES, aggregate
 from penstock.errors import UnknownNameError
-from sqlglot import exp
 
 CON = duckdb.connect()
 VALUES = st.lists(st.tuples(st.integers(0, 3), st.one_of(st.none(), st.integers(-50, 50))), max_size=12)
@@ -44,7 +45,9 @@ def test_merged_parts_are_the_whole(name: str, rows: list[tuple[int, int | None]
 @pytest.mark.parametrize("name", [a.name for a in AGGREGATES.values() if a.retractable])
 @given(rows=VALUES, gone=VALUES)
 @settings(max_examples=40, deadline=None)
-def test_rows_can_be_taken_back(name: str, rows: list[tuple[int, int | None]], gone: list[tuple[int, int | None]]) -> None:
+def test_rows_can_be_taken_back(
+    name: str, rows: list[tuple[int, int | None]], gone: list[tuple[int, int | None]]
+) -> None:
     entry = aggregate(name)
     value = exp.column("v")
     whole = _one(f"SELECT {_sql(entry.over_rows(value))} FROM {_rows(rows)}")

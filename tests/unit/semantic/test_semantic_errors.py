@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import shop
+
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, PenstockError, UnknownNameError
 from penstock.manifest.load import load_manifest
 from penstock.semantic import GroupBy, MetricRequest, compile_request
@@ -26,7 +27,11 @@ WRONG: list[tuple[MetricRequest, type[PenstockError], tuple[str, ...]]] = [
     (MetricRequest(("revenue",), ("order__is_gift__month",)), InvalidRequestError, ("no time",)),
     (MetricRequest(("revenue", "revenue")), InvalidRequestError, ("two columns", "alias")),
     (MetricRequest(("revenue_mom",)), InvalidRequestError, ("looks back in time", "add metric_time")),
-    (MetricRequest(("revenue",), order_by=("buyers",)), InvalidRequestError, ("not in the answer", "add it to metrics")),
+    (
+        MetricRequest(("revenue",), order_by=("buyers",)),
+        InvalidRequestError,
+        ("not in the answer", "add it to metrics"),
+    ),
     (MetricRequest(("revenue",), order_by=("customer",)), InvalidRequestError, ("add it to group_by",)),
     (MetricRequest(("revenue",), limit=-1), InvalidRequestError, ("negative",)),
     (MetricRequest(("revenue",), time_constraint=("2024-13-01", "2024-01-01")), InvalidRequestError, ("no date",)),
@@ -34,7 +39,11 @@ WRONG: list[tuple[MetricRequest, type[PenstockError], tuple[str, ...]]] = [
     (MetricRequest(saved_query="weekly"), UnknownNameError, ("saved query", "monthly")),
     (MetricRequest(("revenue",), saved_query="monthly"), InvalidRequestError, ("names its own metrics",)),
     (MetricRequest(("revenue",), ("customer",), min_max_only=True), InvalidRequestError, ("exactly one",)),
-    (MetricRequest(("revenue",), where=("{{ Dimension('customer__nam') }} = 1",)), UnknownNameError, ("customer__name",)),
+    (
+        MetricRequest(("revenue",), where=("{{ Dimension('customer__nam') }} = 1",)),
+        UnknownNameError,
+        ("customer__name",),
+    ),
     (MetricRequest(("revenue",), where=("{{ Metric('revenue') }} > 1",)), InvalidRequestError, ("group_by",)),
     (MetricRequest(("revenue",), where=("orders.amount > 1",)), InvalidRequestError, ("names a table",)),
     (MetricRequest(("revenue",), where=("amount > 1",)), UnknownNameError, ("'amount'",)),

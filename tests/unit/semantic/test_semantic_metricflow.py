@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import shop
+
 from penstock.manifest.load import load_manifest
 from penstock.semantic import batch
 

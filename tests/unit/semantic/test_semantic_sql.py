@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import shop
+
 from penstock.manifest.load import load_manifest
 from penstock.semantic import batch, compile_request
 
@@ -47,7 +48,9 @@ def test_there_are_cases() -> None:
 @pytest.mark.parametrize(("path", "case"), ALL, ids=[f"{p.stem}: {c.title}" for p, c in ALL])
 def test_sql_is_as_expected(path: Path, case: Case, con: Any) -> None:
     got = compile_request(MANIFEST, batch.request_of(case.request), case.request.get("dialect", "duckdb"))
-    if os.environ.get("PENSTOCK_WRITE_SQL"):  # write what is compiled as what is expected; read the diff before a commit
+    if os.environ.get(
+        "PENSTOCK_WRITE_SQL"
+    ):  # write what is compiled as what is expected; read the diff before a commit
         path.write_text(path.read_text().replace(case.sql, got.sql) if case.sql else path.read_text())
     assert got.sql == case.sql
     if case.request.get("dialect", "duckdb") == "duckdb":

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import shop
+
 from penstock.manifest.load import load_manifest
 from penstock.semantic import GroupBy, MetricName, MetricRequest, compile_request
 
@@ -54,7 +55,9 @@ def test_aliases_replace_names() -> None:
 
 
 def test_what_is_read_is_told() -> None:
-    compiled = compile_request(MANIFEST, MetricRequest(("revenue_mom",), ("metric_time__week", "customer__name")), "spark")
+    compiled = compile_request(
+        MANIFEST, MetricRequest(("revenue_mom",), ("metric_time__week", "customer__name")), "spark"
+    )
     assert compiled.models == ("orders", "customers")
     assert set(compiled.relations) == {"shop.orders", "shop.customers", "shop.days"}
     assert compiled.join_paths == ("orders -customer-> customers",)
