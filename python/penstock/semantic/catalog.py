@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
-from penstock.manifest.model import Entity, SemanticManifest, SemanticModel, TimeSpine
+from penstock.manifest.model import SemanticManifest, SemanticModel, TimeSpine
 from penstock.semantic.names import Item, coarsest, finer_or_same, finest, is_standard
 
 # Longer paths than this are not looked for; a project that has one would name it by entity_path.
@@ -73,7 +73,8 @@ class Catalog:
         """The joins from a model that keep the number of its rows."""
         for entity in model.entities:
             for other in self._keyed_by.get(entity.name, ()):
-                if other is not model and _keeps_rows(entity, other.entity_by_name[entity.name]):
+                both_natural = entity.type == other.entity_by_name[entity.name].type == "natural"
+                if other is not model and not both_natural:
                     if validity(model) and validity(other):
                         continue  # two validity ranges would have to be intersected
                     yield Hop(entity.name, other.name)
@@ -169,6 +170,16 @@ class Catalog:
                 return common[0]
         return None
 
+    def behind_many_rows(self, facts: tuple[str, ...], path: tuple[str, ...]) -> str | None:
+        """The model that has the element, and could be joined if it didn't have many rows for one entity."""
+        if len(path) < 2 or not any(path[-2] in self.manifest.model(f).entity_by_name for f in facts):
+            return None
+        for model in self.manifest.models.values():
+            entity = model.entity_by_name.get(path[-2])
+            if entity is not None and entity.type == "foreign" and path[-1] in model.dimension_by_name:
+                return model.name
+        return None
+
     def names(self, facts: tuple[str, ...]) -> list[str]:
         """The names that all facts know within two hops, for near misses."""
         sets = []
@@ -230,10 +241,6 @@ def validity(model: SemanticModel) -> tuple[str, str] | None:
     """The SQL of the two ends of a row's validity, where the model's rows are valid for a time only."""
     ends = {d.validity: d.expr for d in model.dimensions if d.validity}
     return (ends["start"], ends["end"]) if "start" in ends and "end" in ends else None
-
-
-def _keeps_rows(left: Entity, right: Entity) -> bool:
-    return right.type in ("primary", "unique") or (right.type == "natural" and left.type != "natural")
 
 
 _CATALOGS: dict[int, tuple[weakref.ref[SemanticManifest], Catalog]] = {}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from sqlglot import exp
 
 from penstock.semantic.request import Dialect
 
-_SIMPLE = re.compile(r"^[a-z_][a-z0-9_]*$")
 # words that one of the two dialects won't take as the name of a table or column
 _RESERVED = frozenset(
     """all analyse analyze and anti any array as asc asof asymmetric at authorization between binary both by case cast
@@ -59,9 +56,8 @@ def _duckdb(node: exp.Expr) -> exp.Expr:
 
 def _identifier(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Identifier) and not node.args.get("quoted"):
-        name = node.name
-        if name.lower() in _RESERVED or not _SIMPLE.match(name.lower()):
-            node.set("quoted", True)
+        if node.name.lower() in _RESERVED:
+            node.set("quoted", True)  # sqlglot itself quotes what is no plain word
     return node
 
 

@@ -59,7 +59,7 @@ def item_of(
 
     Raises:
         UnknownNameError: They don't all reach such an item.
-        InvalidRequestError: The name is ambiguous, or the grain finer than the column's.
+        InvalidRequestError: The name is ambiguous, the grain finer than the column's, or a join would multiply rows.
     """
     bare, named_grain, named_part = split_name(catalog, path, grain)
     date_part = date_part or named_part
@@ -74,6 +74,14 @@ def item_of(
         bare, named_grain, named_part = path, None, None
         found = catalog.resolve(facts, bare)
     if found is None:
+        many = catalog.behind_many_rows(facts, bare)
+        if many is not None:
+            raise InvalidRequestError(
+                f"'{'__'.join(path)}' can't be joined: '{many}' has many rows for one {bare[-2]}, so that rows would be "
+                "counted more than once",
+                where=where,
+                fix=f"ask for a metric of '{many}' by it, or make the entity unique in a model of its own",
+            )
         raise UnknownNameError.of("dimension or entity", "__".join(path), catalog.names(facts), where=where)
     if found.kind != "time":
         if named_grain or date_part:

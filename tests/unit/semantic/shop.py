@@ -13,7 +13,7 @@ import duckdb
 TABLES = """
 CREATE SCHEMA shop;
 CREATE TABLE shop.days AS
-  SELECT day, CASE WHEN month(day) <= 1 THEN 'P1' ELSE 'P2' END AS season
+  SELECT day, CASE WHEN day < DATE '2024-01-01' THEN 'P1' WHEN day < DATE '2024-02-10' THEN 'P2' ELSE 'P3' END AS season
   FROM (SELECT CAST(unnest(generate_series(DATE '2023-12-01', DATE '2024-03-31', INTERVAL 1 DAY)) AS TIMESTAMP) AS day);
 CREATE TABLE shop.regions AS FROM (VALUES (1, 'north'), (2, 'south'), (3, NULL)) t(region_id, region_name);
 CREATE TABLE shop.customers AS FROM (VALUES
@@ -236,6 +236,11 @@ MANIFEST: dict[str, Any] = {
             "buyers_yesterday",
             "derived",
             {"expr": "buyers", "metrics": [_used("buyers", offset_window={"count": 1, "granularity": "day"})]},
+        ),
+        _metric(
+            "revenue_last_season",
+            "derived",
+            {"expr": "revenue", "metrics": [_used("revenue", offset_window={"count": 1, "granularity": "season"})]},
         ),
         _metric("revenue_to_date", "cumulative", {"cumulative_type_params": {"metric": _used("revenue")}}),
         _metric(

@@ -21,6 +21,11 @@ WRONG: list[tuple[MetricRequest, type[PenstockError], tuple[str, ...]]] = [
     (MetricRequest(("revenue",), ("customer__nam",)), UnknownNameError, ("'customer__nam'", "customer__name")),
     (MetricRequest((), ("customer__nam",)), UnknownNameError, ("'customer__nam'", "customer__name")),
     (MetricRequest(("revenue", "refunded"), ("order__is_gift",)), UnknownNameError, ("'order__is_gift'",)),
+    (
+        MetricRequest(("refunded",), ("customer__is_gift",)),
+        InvalidRequestError,
+        ("can't be joined", "'orders' has many"),
+    ),
     (MetricRequest(("revenue",), ("metric_time__fortnight",)), UnknownNameError, ("metric_time__fortnight",)),
     (MetricRequest(("revenue",), (GroupBy("metric_time", "fortnight"),)), UnknownNameError, ("grain", "month")),
     (MetricRequest(("revenue",), ("order__paid_at__hour",)), InvalidRequestError, ("kept by day",)),

@@ -79,6 +79,60 @@ INNER JOIN (
 GROUP BY
   1;
 
+-- title: an offset by periods of a custom grain
+-- request: {"metrics": ["revenue_last_season"], "group_by": ["metric_time__day"]}
+SELECT
+  spine.moment AS metric_time__day,
+  SUM(earlier.revenue__sum) AS revenue_last_season
+FROM (
+  SELECT
+    numbered.source AS source,
+    CASE
+      WHEN moved.first + (
+        numbered.place - 1
+      ) * INTERVAL 1 DAY <= moved.last
+      THEN moved.first + (
+        numbered.place - 1
+      ) * INTERVAL 1 DAY
+    END AS moment,
+    moved.later AS period
+  FROM (
+    SELECT
+      days.day AS source,
+      days.season AS period,
+      ROW_NUMBER() OVER (PARTITION BY days.season ORDER BY days.day) AS place
+    FROM shop.days AS days
+  ) AS numbered
+  INNER JOIN (
+    SELECT
+      periods.period AS period,
+      LEAD(periods.period, 1) OVER (ORDER BY periods.period) AS later,
+      LEAD(periods.first, 1) OVER (ORDER BY periods.period) AS first,
+      LEAD(periods.last, 1) OVER (ORDER BY periods.period) AS last
+    FROM (
+      SELECT
+        days.season AS period,
+        MIN(days.day) AS first,
+        MAX(days.day) AS last
+      FROM shop.days AS days
+      GROUP BY
+        1
+    ) AS periods
+  ) AS moved
+    ON numbered.period = moved.period
+) AS spine
+INNER JOIN (
+  SELECT
+    DATE_TRUNC('DAY', orders.ordered_at) AS moment,
+    SUM(orders.amount) AS revenue__sum
+  FROM shop.orders AS orders
+  GROUP BY
+    1
+) AS earlier
+  ON earlier.moment = DATE_TRUNC('DAY', spine.source)
+GROUP BY
+  1;
+
 -- title: the last value of each month
 -- request: {"metrics": ["revenue_7_days"], "group_by": ["metric_time__month"]}
 SELECT
