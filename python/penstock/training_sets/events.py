@@ -142,9 +142,7 @@ class FactEvents:
         return column(self._row.setdefault(value, f"_in_{len(self._row)}"))
 
     def _kind(self, time: exp.Expr, *, leaves: bool = False) -> int:
-        # a time at which rows leave is never the one at which they enter, even where both are the same sum
-        key = exp.Paren(this=time) if leaves else time
-        number = self._times.setdefault(key, len(self._times))
+        number = self._times.setdefault(time, len(self._times))
         if leaves:
             self._leaves.add(number)
         return number

@@ -44,7 +44,7 @@ def random_world(rng: Random, *, most: int = 14) -> World:
                 "place": _or_null(rng, rng.choice("pq")),
                 "happened_at": happened,
                 "known_at": known,
-                "early_at": _or_null(rng, happened),
+                "early_at": None if happened is None else _or_null(rng, happened + rng.choice((0, 0, -2, 1, 3))),
                 "n": _or_null(rng, rng.choice((0, 1, -1, 5, 9_000_000_000))),
                 "d": _or_null(rng, Decimal(rng.randint(-99_999_999, 99_999_999)) / 10_000),
                 "x": _or_null(rng, rng.choice((*BAD_NUMBERS, 0.1, 0.2, -0.3, 1.5, 1.5))),
@@ -89,19 +89,19 @@ class Question:
     label: Row
     inclusive: bool
 
-    def events(self, entity: str, window: int | None, known: str = "known_at") -> list[Row]:
+    def events(self, entity: str, window: int | None, known: str = "known_at", event: str = "happened_at") -> list[Row]:
         """The events that count: known, happened, and not older than the window."""
         at, key = self.label["at"], self.label[entity]
         if at is None or key is None:
             return []
         found = []
         for row in self.world.events:
-            if row[entity] != key or row["happened_at"] is None or row[known] is None:
+            if row[entity] != key or row[event] is None or row[known] is None:
                 continue
-            entry = max(row["happened_at"], row[known])
+            entry = max(row[event], row[known])
             if not (entry <= at if self.inclusive else entry < at):
                 continue
-            if window is None or row["happened_at"] >= at - window:
+            if window is None or row[event] >= at - window:
                 found.append(row)
         return found
 
@@ -119,6 +119,14 @@ class Question:
         if best is None or (within is not None and best["read_at"] < at - within):
             return None
         return best["value"]
+
+    def newest(self, entity: str, name: str, within: int | None = None) -> Any:
+        """A column of the newest event that is known: by event, then by when it was known, then by its key."""
+        rows = self.events(entity, None)
+        if not rows:
+            return None
+        best = max(rows, key=lambda row: (row["happened_at"], row["known_at"], row["id"]))
+        return None if within is not None and best["happened_at"] < self.label["at"] - within else best[name]
 
     def price(self) -> Any:
         """The price in the version that is valid; at the very instant of a change the old one, unless inclusive."""
@@ -233,12 +241,17 @@ ANSWERS: dict[str, Callable[[Question], Any]] = {
     "thing.lightest to date": lambda q: least(column(q.events("thing", None), "x")),
     "thing.middle over 8 seconds": lambda q: middle(column(q.events("thing", 8), "n")),
     "thing.kinds over 6 seconds": lambda q: len({r["label"] for r in q.events("thing", 6)} - {None}),
+    "thing.early_dated over 6 seconds": lambda q: add(column(q.events("thing", 6, event="early_at"), "n")),
+    "thing.early_lightest over 5 seconds": lambda q: least(column(q.events("thing", 5, event="early_at"), "x")),
     "place.total over 7 seconds": lambda q: add(column(q.events("place", 7), "n")),
     "place.mean to date": lambda q: mean(column(q.events("place", None), "n")),
     "place.weight over 11 seconds": lambda q: add(column(q.events("place", 11), "x")),
     "place.places.country": lambda q: q.country(),
     "thing.readings.value": lambda q: q.reading(None),
     "thing.readings.value within 6 seconds as fresh": lambda q: q.reading(6),
+    "thing.events.n": lambda q: q.newest("thing", "n"),
+    "thing.events.label within 9 seconds": lambda q: q.newest("thing", "label", 9),
+    "place.events.d within 4 seconds": lambda q: q.newest("place", "d", 4),
     "thing.prices.price": lambda q: q.price(),
 }
 

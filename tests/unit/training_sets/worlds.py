@@ -27,6 +27,7 @@ def simple(name: str, agg: str, expr: str, *, filters: tuple[str, ...] = (), **m
 def manifest() -> SemanticManifest:
     """Events (bitemporal) and readings (with a delay) of things, places (timeless), prices (valid for a time)."""
     time = Dimension("happened_at", "time", "happened_at", grain="second")
+    early = Dimension("early_at", "time", "early_at", grain="second")
     events = SemanticModel(
         "events",
         Relation("events", "events", ""),
@@ -34,7 +35,7 @@ def manifest() -> SemanticManifest:
             *tuple(Entity(name, "foreign", name) for name in ("thing", "place")),
             Entity("event", "primary", "id"),
         ),
-        dimensions=(time, Dimension("flag", "categorical", "flag"), Dimension("label", "categorical", "label")),
+        dimensions=(time, early, Dimension("flag", "categorical", "flag"), Dimension("label", "categorical", "label")),
         time_dimension="happened_at",
         meta=KNOWN,
         node_id="model.demo.events",
@@ -79,6 +80,8 @@ def manifest() -> SemanticManifest:
         simple("flagged", "sum", "CASE WHEN flag THEN 1 ELSE 0 END", fill_nulls_with=0),
         simple("flagged_total", "sum", "n", filters=flagged),
         simple("early_total", "sum", "n", meta={"penstock": {"known_at": "early_at"}}),
+        simple("early_dated", "sum", "n", time_dimension="early_at"),
+        simple("early_lightest", "min", "x", time_dimension="early_at"),
         simple("read", "sum", "1"),
         Metric("rate", "ratio", inputs=(MetricInput("flagged"), MetricInput("number"))),
         Metric("flagged_rate", "ratio", inputs=(MetricInput("total", filters=flagged), MetricInput("early_total"))),
