@@ -194,6 +194,8 @@ class Resolver:
         self, model: SemanticModel, value: exp.Expr, spec: Aggregation, wanted: MetricFeature, where: str
     ) -> Shape:
         law = aggregate(spec.agg)
+        if law.by_key:
+            return "lifetimes"
         if wanted.window is None:
             if law.parts:
                 return "running"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from penstock.algebra.lifetimes import Ties, past, running
+from penstock.training_sets.distinct import DistinctEvents
 from penstock.training_sets.events import FactEvents
 from penstock.training_sets.resolve import Newest, Resolver, Total
 from penstock.training_sets.sql import column
@@ -77,23 +78,27 @@ def timeline(
 
 def _facts(
     resolver: Resolver, entity: str, values: Mapping[Total | Newest, str], ties: Ties, dialect: Dialect
-) -> tuple[list[FactEvents], dict[Total | Newest, exp.Expr]]:
+) -> tuple[list[FactEvents | DistinctEvents], dict[Total | Newest, exp.Expr]]:
+    """The events of each fact and of each distinct count, and every value over their running states."""
     facts: dict[str, FactEvents] = {}
+    counts: list[DistinctEvents] = []
+    newest: dict[str, list[Newest]] = {}
+    finished: dict[Total | Newest, exp.Expr] = {}
     for value in values:
+        if isinstance(value, Total) and value.law.by_key:
+            counts.append(DistinctEvents(resolver, value, f"_d{len(counts)}", ties, dialect))
+            finished[value] = counts[-1].finished()
+            continue
         if value.model not in facts:
             facts[value.model] = FactEvents(resolver, value.model, entity, f"_f{len(facts)}", ties, dialect)
-    finished: dict[Total | Newest, exp.Expr] = {}
-    for model, fact in facts.items():
-        newest: list[Newest] = []
-        for value in values:
-            if value.model == model and isinstance(value, Total):
-                finished[value] = fact.total(value)
-            elif value.model == model and isinstance(value, Newest):
-                newest.append(value)
-        if newest:
-            for wanted, expression in fact.newest(newest, column("_time")).items():
-                finished[wanted] = expression
-    return list(facts.values()), finished
+        if isinstance(value, Total):
+            finished[value] = facts[value.model].total(value)
+        else:
+            newest.setdefault(value.model, []).append(value)
+    for model, group in newest.items():
+        for wanted, expression in facts[model].newest(group, column("_time")).items():
+            finished[wanted] = expression
+    return [*facts.values(), *counts], finished
 
 
 def _asked(upstream: str, carried: Sequence[str], key: str, changes: Sequence[str], ties: Ties) -> exp.Select:

@@ -66,7 +66,6 @@ def test_unknown_names(text: str, what: str, near: str) -> None:
         ("place.places.country within 3 days", "is timeless"),
         ("owner.places.country", "one key may have many rows"),
         ("thing.middle to date", "needs all rows of the past"),
-        ("thing.kinds to date", "needs all rows of the past"),
     ],
 )
 def test_features_without_an_answer(text: str, what: str) -> None:
