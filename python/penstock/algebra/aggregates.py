@@ -85,7 +85,8 @@ class Aggregate:
         """
         value = value.copy()
         if self.name == "average":
-            return exp.Avg(this=value)
+            # not AVG: of decimals Spark's is a decimal, cut off after a few digits
+            return self.finish([exp.Sum(this=value), exp.Count(this=value.copy())])
         if self.name == "count_distinct":
             return exp.Count(this=exp.Distinct(expressions=[value]))
         if self.name == "percentile":

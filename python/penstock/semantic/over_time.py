@@ -222,7 +222,7 @@ class _OverTime:
         inner = stage.within("running")
         moment = inner.keys.pop(_MOMENT)
         if running.period_agg == "average":
-            inner.values = {name: exp.Avg(this=value) for name, value in inner.values.items()}
+            inner.values = {name: aggregate("average").over_rows(v) for name, v in inner.values.items()}
             inner.grouped = True
             return inner
         order = exp.Order(expressions=[exp.Ordered(this=moment, desc=running.period_agg == "last")])

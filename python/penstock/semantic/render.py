@@ -55,9 +55,8 @@ def _duckdb(node: exp.Expr) -> exp.Expr:
 
 
 def _identifier(node: exp.Expr) -> exp.Expr:
-    if isinstance(node, exp.Identifier) and not node.args.get("quoted"):
-        if node.name.lower() in _RESERVED:
-            node.set("quoted", True)  # sqlglot itself quotes what is no plain word
+    if isinstance(node, exp.Identifier) and not node.args.get("quoted") and node.name.lower() in _RESERVED:
+        node.set("quoted", True)  # sqlglot itself quotes what is no plain word
     return node
 
 

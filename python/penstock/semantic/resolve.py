@@ -77,8 +77,8 @@ def item_of(
         many = catalog.behind_many_rows(facts, bare)
         if many is not None:
             raise InvalidRequestError(
-                f"'{'__'.join(path)}' can't be joined: '{many}' has many rows for one {bare[-2]}, so that rows would be "
-                "counted more than once",
+                f"'{'__'.join(path)}' can't be joined: '{many}' has many rows for one {bare[-2]}, so that rows "
+                "would be counted more than once",
                 where=where,
                 fix=f"ask for a metric of '{many}' by it, or make the entity unique in a model of its own",
             )

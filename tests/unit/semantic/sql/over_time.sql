@@ -133,6 +133,33 @@ INNER JOIN (
 GROUP BY
   1;
 
+-- title: the mean of the running totals of each quarter
+-- request: {"metrics": ["revenue_month_to_date"], "group_by": ["metric_time__quarter"]}
+SELECT
+  running.metric_time__quarter AS metric_time__quarter,
+  CAST(SUM(running.revenue_month_to_date) AS DOUBLE) / NULLIF(COUNT(running.revenue_month_to_date), 0) AS revenue_month_to_date
+FROM (
+  SELECT
+    spine.day AS moment,
+    DATE_TRUNC('QUARTER', spine.day) AS metric_time__quarter,
+    SUM(daily.revenue_month_to_date__sum) AS revenue_month_to_date
+  FROM shop.days AS spine
+  INNER JOIN (
+    SELECT
+      DATE_TRUNC('DAY', orders.ordered_at) AS moment,
+      SUM(orders.amount) AS revenue_month_to_date__sum
+    FROM shop.orders AS orders
+    GROUP BY
+      1
+  ) AS daily
+    ON daily.moment <= spine.day AND daily.moment >= DATE_TRUNC('MONTH', spine.day)
+  GROUP BY
+    1,
+    2
+) AS running
+GROUP BY
+  1;
+
 -- title: the last value of each month
 -- request: {"metrics": ["revenue_7_days"], "group_by": ["metric_time__month"]}
 SELECT
