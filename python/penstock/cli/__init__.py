@@ -12,18 +12,23 @@ from penstock.errors import PenstockError
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="penstock")
-def cli() -> None:
+def _penstock() -> None:
     """Metrics, training sets and models as SQL, defined once as dbt models over Delta tables."""
+
+
+def command_line() -> click.Group:
+    """The command with all its subcommands."""
+    from penstock.cli import demo, doctor, metrics, sql
+
+    for command in (metrics.query, metrics.compile_, sql.sql, doctor.doctor, demo.demo):
+        _penstock.add_command(command)
+    return _penstock
 
 
 def main() -> None:
     """Run the command line; a user's error becomes its message and exit code 1."""
-    from penstock.cli import demo, doctor, metrics, sql
-
-    for command in (metrics.query, metrics.compile_, sql.sql, doctor.doctor, demo.demo):
-        cli.add_command(command)
     try:
-        cli(standalone_mode=True)
+        command_line()()
     except PenstockError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)

@@ -23,7 +23,10 @@ def rewritten(sql: str) -> str:
         ("SELECT predict('delay', 7, 'UA')", "SELECT ml.`delay`(7, 'UA')"),
         ("SELECT predict('delay', carrier => 'UA', hour => 7)", "SELECT ml.`delay`(carrier => 'UA', hour => 7)"),
         ("SELECT Predict('delay', *) FROM f", "SELECT ml.`delay`(`hour` => `hour`, `carrier` => `carrier`) FROM f"),
-        ("SELECT predict('delay', f.*) FROM f", "SELECT ml.`delay`(`hour` => f.`hour`, `carrier` => f.`carrier`) FROM f"),
+        (
+            "SELECT predict('delay', f.*) FROM f",
+            "SELECT ml.`delay`(`hour` => f.`hour`, `carrier` => f.`carrier`) FROM f",
+        ),
         ("SELECT predict('odd name', x)", "SELECT ml.`odd name`(x)"),
         (
             "SELECT a FROM f WHERE predict('delay', 1, predict('odd name', 2)) > 0",
