@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -27,16 +28,21 @@ def console() -> Console:
 def rows(table: pa.Table, *, limit: int | None = None, title: str | None = None) -> RenderableType:
     """An Arrow table as a table of text; a note tells when `limit` cut it."""
     shown = table if limit is None else table.slice(0, limit)
-    view = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    columns = [column.to_pylist() for column in shown.columns]
-    for name, values in zip(shown.column_names, columns, strict=True):
-        numeric = any(isinstance(v, _NUMBER) and not isinstance(v, bool) for v in values)
-        view.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in zip(*columns, strict=True):
-        view.add_row(*(cell(value) for value in row))
+    view = columns(shown.to_pydict(), title=title)
     if shown.num_rows == table.num_rows:
         return view
     return Group(view, Text(f"  {shown.num_rows:,} of {table.num_rows:,} rows", style="italic"))
+
+
+def columns(values: Mapping[str, Sequence[Any]], *, title: str | None = None) -> Table:
+    """Columns by name as a table of text, numbers to the right."""
+    view = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for name, column in values.items():
+        numeric = any(isinstance(v, _NUMBER) and not isinstance(v, bool) for v in column)
+        view.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in zip(*values.values(), strict=True):
+        view.add_row(*(cell(value) for value in row))
+    return view
 
 
 def cell(value: Any) -> str:

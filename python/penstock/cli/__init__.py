@@ -20,7 +20,7 @@ def command_line() -> click.Group:
     """The command with all its subcommands."""
     from penstock.cli import demo, doctor, metrics, sql
 
-    for command in (metrics.query, metrics.compile_, sql.sql, doctor.doctor, demo.demo):
+    for command in (metrics.query, metrics.compile_, metrics.list_, sql.sql, doctor.doctor, demo.demo):
         _penstock.add_command(command)
     return _penstock
 

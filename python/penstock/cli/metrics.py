@@ -15,6 +15,7 @@ from penstock.semantic import MetricRequest
 
 if TYPE_CHECKING:
     from penstock.semantic.as_of import AsOf
+from penstock.semantic.request import Dialect
 
 
 def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,10 +54,24 @@ def query(target: str | None, show_sql: bool, as_of: tuple[str, ...], **parts: A
 @click.command("compile")
 @_request_options
 @click.option("--dialect", type=click.Choice(["spark", "duckdb"]), default="spark", show_default=True)
-def compile_(target: str | None, dialect: str, as_of: tuple[str, ...], **parts: Any) -> None:
+def compile_(target: str | None, dialect: Dialect, as_of: tuple[str, ...], **parts: Any) -> None:
     """Print the SQL of a metric request; nothing runs."""
     compiled = Project(target=target).compile(_request(**parts), dialect, as_of=_as_of(as_of))
     click.echo(compiled.sql)
+
+
+@click.group("list")
+def list_() -> None:
+    """What the project defines."""
+
+
+@list_.command("metrics")
+def list_metrics() -> None:
+    """Every metric: its name, type and description."""
+    metrics = [m for m in Project().definitions.metrics.values() if not m.private]
+    columns = {"metric": "name", "type": "type", "description": "description"}
+    rows = {title: [getattr(m, field) for m in metrics] for title, field in columns.items()}
+    show.console().print(show.columns(rows))
 
 
 def _request(metrics: str, group_by: str, where: tuple[str, ...], order_by: str, limit: int | None) -> MetricRequest:

@@ -71,10 +71,8 @@ def _build(out: Console, *selection: str) -> None:
     def finished(event: Any) -> None:
         node = event.node_info
         if node.resource_type not in {"test", "unit_test"} or node.node_status not in {"pass", "success"}:
-            out.print(
-                f"  {node.node_status:8} {node.resource_type:9} {node.node_name}  {event.run_result.execution_time:.1f} s",
-                highlight=False,
-            )
+            took = f"{event.run_result.execution_time:.1f} s"
+            out.print(f"  {node.node_status:8} {node.resource_type:9} {node.node_name}  {took}", highlight=False)
 
     done = builds.build(*selection, on_node=finished)
     if not done.outcomes:
@@ -107,7 +105,10 @@ def _metrics(out: Console, project: Project) -> None:
 
 def _training_set(out: Console, project: Project) -> None:
     _section(out, "A training set: each flight with what was known two hours before it")
-    table = project.sql("SELECT * FROM arrival_delay_training WHERE predict_at >= '2013-07-01 12:00' ORDER BY predict_at, flight_id LIMIT 4")
+    table = project.sql(
+        "SELECT * FROM arrival_delay_training WHERE predict_at >= '2013-07-01 12:00'"
+        " ORDER BY predict_at, flight_id LIMIT 4"
+    )
     # More columns than a terminal is wide: one line a column.
     columns = Table("column", *(f"row {i + 1}" for i in range(table.num_rows)), box=box.SIMPLE_HEAD)
     for name in table.column_names:
