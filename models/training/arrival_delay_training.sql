@@ -9,7 +9,7 @@
         'carrier.avg_arrival_delay over 1 day',
         'carrier.on_time_rate over 7 days',
         'origin.avg_departure_delay over 6 hours',
-        'origin.cancelled_rate over 1 day',
+        'origin.cancelled_rate over 3 days',
         'origin.on_time_rate over 1 day',
         'plane.avg_arrival_delay over 1 day',
         'plane.planes.manufactured_year',

@@ -132,10 +132,6 @@ def _value(value: exp.Expr) -> exp.Expr:
     return value.copy()
 
 
-def _value_or_zero(value: exp.Expr) -> exp.Expr:
-    return exp.Coalesce(this=value.copy(), expressions=[exp.Literal.number(0)])
-
-
 def _counted(value: exp.Expr) -> exp.Expr:
     there = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
     return exp.Case(ifs=[exp.If(this=there, true=exp.Literal.number(1))], default=exp.Literal.number(0))
@@ -152,14 +148,14 @@ def _percentile(value: exp.Expr, spec: Aggregation | None) -> exp.Expr:
 
 
 _COUNT = Part("count", _counted, "sum")
+# The bare value: NULL adds as little to a sum as 0 does, and next to a 0 Spark cuts digits off wide decimals.
 _TOTAL = Part("sum", _value, "sum")
-_TOTAL_TAKEN_BACK = Part("sum", _value_or_zero, "sum")
 
 AGGREGATES: Mapping[str, Aggregate] = {
     a.name: a
     for a in (
-        Aggregate("sum", "group", None, _NUMBERS, (_TOTAL,), (_TOTAL_TAKEN_BACK, _COUNT)),
-        Aggregate("average", "group", None, _NUMBERS, (_TOTAL, _COUNT), (_TOTAL_TAKEN_BACK, _COUNT)),
+        Aggregate("sum", "group", None, _NUMBERS, (_TOTAL,), (_TOTAL, _COUNT)),
+        Aggregate("average", "group", None, _NUMBERS, (_TOTAL, _COUNT), (_TOTAL, _COUNT)),
         Aggregate("count_distinct", "group", 0, _EVERYTHING, by_key=True),
         Aggregate("min", "monoid", None, _EVERYTHING, (Part("min", _value, "min"),)),
         Aggregate("max", "monoid", None, _EVERYTHING, (Part("max", _value, "max"),)),

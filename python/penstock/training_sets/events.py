@@ -72,11 +72,9 @@ class FactEvents:
         life = self._lifetime(total.clock, total.window.microseconds if total.window else None)
         enters = self._kind(life.entry)
         leaves = self._kind(life.end(), leaves=True) if retracted else None
-        # NULL adds as little to a running sum as 0 does, and next to a 0 Spark cuts digits off wide decimals
-        plain = {part.name: part.lift for part in total.law.parts}
         states: list[exp.Expr] = []
         for part in parts:
-            lift = self._lifted(plain.get(part.name, part.lift)(total.value))
+            lift = self._lifted(part.lift(total.value))
             states.append(self._state(change(column("_kind"), enters, leaves, lift, life.is_ever()), part.combine))
         return total.law.finish(states, retracted=retracted)
 
