@@ -1,12 +1,11 @@
-"""The public conformance cases: MetricFlow's requests and expected rows, answered by our SQL on DuckDB.
+"""The public conformance cases: MetricFlow's requests and expected rows, answered by our SQL on DuckDB and on Spark.
 
-The cases lie beside the checkout, not in it. With PENSTOCK_CONFORMANCE_SPARK=1 they also run on a local Spark.
+The cases lie beside the checkout, not in it.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +35,6 @@ def test_every_case_passes_on_duckdb(tmp_path: Path) -> None:
     assert failing(tmp_path) == []
 
 
-@pytest.mark.skipif(not os.environ.get("PENSTOCK_CONFORMANCE_SPARK"), reason="set PENSTOCK_CONFORMANCE_SPARK=1")
 def test_every_case_passes_on_spark(tmp_path: Path) -> None:
     engine = f"{sys.executable} {HOME / 'spark_engine.py'} {HOME / 'parquet'}"
     assert failing(tmp_path, "--dialect", "spark", "--engine", engine) == []

@@ -37,6 +37,18 @@ def test_sql_runs(flights: Project, page: str, statement: str) -> None:
 
 
 @pytest.mark.usefixtures("flights")
+@pytest.mark.parametrize(("page", "model"), blocks(r"sql\+jinja"))
+def test_models_compile(page: str, model: str) -> None:
+    from dbt.cli.main import dbtRunner
+
+    done = dbtRunner().invoke(["compile", "--quiet", "--inline", model])
+    assert done.success, done.exception
+    [compiled] = [result.node.compiled_code for result in done.result.results]
+    assert re.match(r"\s*(SELECT|WITH)\b", compiled, re.I)
+    assert "{{" not in compiled
+
+
+@pytest.mark.usefixtures("flights")
 @pytest.mark.parametrize(("page", "command"), [c for c in commands() if c[1] != "penstock demo"])
 def test_commands_run(page: str, command: str) -> None:
     done = CliRunner().invoke(command_line(), shlex.split(command)[1:], catch_exceptions=False)

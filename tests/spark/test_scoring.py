@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-TABLE = "scoring_training"
+TABLE = "default.scoring_training"
 
 
 def build(numbers: Sequence[str], texts: Sequence[str]) -> Any:
@@ -126,5 +126,5 @@ def test_bad_training_nodes(spark: SparkSession) -> None:
         no_table = spark.range(3).selectExpr("id late", "id at", "id carrier")
         train(no_table, build, model="bad", label="late", time="at", baseline="carrier")
     with pytest.raises(InvalidDefinitionError, match="training set is empty"):
-        spark.table(TABLE).limit(0).write.format("delta").mode("overwrite").saveAsTable("scoring_empty")
-        train(spark.table("scoring_empty"), build, model="bad", label="late", time="at", baseline="carrier")
+        spark.table(TABLE).limit(0).write.format("delta").mode("overwrite").saveAsTable("default.scoring_empty")
+        train(spark.table("default.scoring_empty"), build, model="bad", label="late", time="at", baseline="carrier")

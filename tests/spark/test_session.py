@@ -55,7 +55,7 @@ def test_python_function_is_in_every_session(
     assert spark.sql(call).collect()[0][0] == expected
     assert spark.newSession().sql(call).collect()[0][0] == expected
     # A persistent function over it, which Spark forbids over temporary ones.
-    spark.sql(f"CREATE OR REPLACE FUNCTION {name}(x DOUBLE) RETURNS DOUBLE RETURN penstock_py_{name}(x)")
+    spark.sql(f"CREATE OR REPLACE FUNCTION default.{name}(x DOUBLE) RETURNS DOUBLE RETURN penstock_py_{name}(x)")
     assert spark.newSession().sql(f"SELECT default.{name}(x => 7D)").collect()[0][0] == expected
 
 
