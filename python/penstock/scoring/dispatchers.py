@@ -24,19 +24,15 @@ def score_double(source: pa.Array, features: pa.StructArray) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if source.null_count:
+        raise ValueError("this model has no version under the alias that was asked for: train or promote one")
     result = np.full(len(source), np.nan)
-    scored = np.zeros(len(source), dtype=bool)
     present = pc.is_valid(features)
     for uri in pc.unique(source):
-        rows = np.flatnonzero(
-            pc.and_(pc.fill_null(pc.equal(source, uri), False), present).to_numpy(zero_copy_only=False)
-        )
-        if not uri.is_valid:
-            raise ValueError("this model has no version under the alias that was asked for: train or promote one")
+        rows = np.flatnonzero(pc.and_(pc.equal(source, uri), present).to_numpy(zero_copy_only=False))
         if len(rows):
             result[rows] = _predict(uri.as_py(), features.take(pa.array(rows)))
-            scored[rows] = True
-    return pa.array(result, mask=~scored)
+    return pa.array(result, mask=pc.invert(present).to_numpy(zero_copy_only=False))
 
 
 def _predict(source: str, features: pa.StructArray) -> Any:
