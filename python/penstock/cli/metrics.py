@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import sys
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,14 +18,15 @@ from penstock.project import Project
 from penstock.semantic import MetricRequest
 
 if TYPE_CHECKING:
+    from penstock.manifest.model import SemanticManifest
     from penstock.semantic.as_of import AsOf
-from penstock.semantic.request import Dialect
+    from penstock.semantic.request import Dialect
 
 
 def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
-            click.option("--metrics", required=True, help="Names of metrics, separated by commas."),
+            click.option("--metrics", default="", help="Names of metrics, separated by commas."),
             click.option("--group-by", default="", help="Dimensions, entities, metric_time__month, …, by commas."),
             click.option(
                 "--where", multiple=True, help="A filter, such as \"{{ Dimension('carrier__name') }} = 'X'\"."
@@ -54,8 +59,12 @@ def query(target: str | None, show_sql: bool, as_of: tuple[str, ...], **parts: A
 @click.command("compile")
 @_request_options
 @click.option("--dialect", type=click.Choice(["spark", "duckdb"]), default="spark", show_default=True)
-def compile_(target: str | None, dialect: Dialect, as_of: tuple[str, ...], **parts: Any) -> None:
+@click.option("--batch", is_flag=True, help="Read a JSON list of requests from standard input, print one of answers.")
+def compile_(target: str | None, dialect: Dialect, as_of: tuple[str, ...], batch: bool, **parts: Any) -> None:
     """Print the SQL of a metric request; nothing runs."""
+    if batch:
+        click.echo(json.dumps([_answer(request) for request in json.load(sys.stdin)]))
+        return
     compiled = Project(target=target).compile(_request(**parts), dialect, as_of=_as_of(as_of))
     click.echo(compiled.sql)
 
@@ -72,6 +81,26 @@ def list_metrics() -> None:
     columns = {"metric": "name", "type": "type", "description": "description"}
     rows = {title: [getattr(m, field) for m in metrics] for title, field in columns.items()}
     show.console().print(show.columns(rows))
+
+
+def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
+    """One answer of a batch; a request may name the file of another project's semantic manifest."""
+    from penstock.semantic.batch import answer
+
+    path = request.get("manifest")
+    return answer(request, _manifest_at(path) if path else _own_manifest())
+
+
+@cache
+def _own_manifest() -> SemanticManifest:
+    return Project().definitions
+
+
+@cache
+def _manifest_at(path: str) -> SemanticManifest:
+    from penstock.manifest.load import load_manifest
+
+    return load_manifest(json.loads(Path(path).read_text()))
 
 
 def _request(metrics: str, group_by: str, where: tuple[str, ...], order_by: str, limit: int | None) -> MetricRequest:
