@@ -103,6 +103,17 @@ def test_open_sessions_see_a_moved_champion(spark: SparkSession) -> None:
     assert int(mlflow_store.client().get_model_version_by_alias("moved", "champion").version) == 2
 
 
+def test_the_next_build_finishes_a_promotion_that_was_cut_short(spark: SparkSession) -> None:
+    write_table(spark, seed=7)
+    fit(spark, "resumed")
+    # As if the process had died after the Delta commit.
+    spark.sql("DROP FUNCTION ml.resumed")
+    mlflow_store.client().delete_registered_model_alias("resumed", "champion")
+    fit(spark, "resumed")
+    assert spark.sql(f"SELECT COUNT(ml.resumed(carrier, hour, delay)) FROM {TABLE}").collect()[0][0] == 400
+    assert int(mlflow_store.client().get_model_version_by_alias("resumed", "champion").version) == 1
+
+
 def test_wrong_calls_fail_at_plan_time(spark: SparkSession) -> None:
     from pyspark.errors import AnalysisException
 

@@ -14,9 +14,10 @@ CHAMPION = "champion"
 
 
 def promote(spark: Any, model: str, version: int, *, expected: int | None, reason: str, alias: str = CHAMPION) -> None:
-    """Let `alias` of `model` point to `version`, and make the model's SQL function if its arguments are new.
+    """Let `alias` of `model` point to `version`.
 
-    The Delta row moves first, in one commit, and only if it still points to `expected`; MLflow's alias follows.
+    The Delta row moves first, in one commit, and only if it still points to `expected`; what follows from it is then
+    brought up to date by `publish`.
 
     Args:
         spark: The session that holds the alias table.
@@ -56,8 +57,25 @@ def promote(spark: Any, model: str, version: int, *, expected: int | None, reaso
     )
     if live_version(spark, model, alias) != version:
         raise InvalidRequestError(f"alias '{alias}' was moved by somebody else meanwhile", where=f"model {model}")
+    publish(spark, model, alias)
+
+
+def publish(spark: Any, model: str, alias: str = CHAMPION) -> None:
+    """Bring what follows from the alias table up to date: the model's SQL function, and the alias in MLflow.
+
+    It may be called at any time; after a promotion that was cut short it finishes it.
+
+    Args:
+        spark: The session that holds the alias table.
+        model: The registered name; its alias must point to a version.
+        alias: The alias to publish.
+    """
+    row = _alias_row(spark, model, alias)
+    if row is None:
+        return
+    inputs = mlflow_store.inputs_of(row["source"])
     spark.sql(create_function(model, inputs, comment=f"Scores the model '{model}' with its {alias} version."))
-    store.set_registered_model_alias(model, alias, str(version))
+    mlflow_store.client().set_registered_model_alias(model, alias, str(row["version"]))
 
 
 def ensure_alias_table(spark: Any) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidDefinitionError, UnknownNameError
 from penstock.registry import mlflow_store
-from penstock.registry.promote import live_version, promote
+from penstock.registry.promote import live_version, promote, publish
 from penstock.trainers.evaluate import classification_scores
 from penstock.trainers.inputs import TableVersion, content_checksum, read_from
 
@@ -99,6 +99,8 @@ def train(
         version = _fit(node, training_set, build, tables[0], fingerprint)
     if live_version(spark, model) is None:
         promote(spark, model, int(version.version), expected=None, reason="first version")
+    else:
+        publish(spark, model)
     return spark.createDataFrame([_record(version)], RECORD)
 
 
