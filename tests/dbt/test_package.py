@@ -151,13 +151,12 @@ def kiosk(build: Callable[[str, str], Built]) -> Built:
     return build("kiosk", str(ROOT))
 
 
-def test_the_wheel_has_the_dbt_package_without_the_demo(wheel: Path) -> None:
-    names = {n.removeprefix("penstock/_project/") for n in zipfile.ZipFile(wheel).namelist() if "/_project/" in n}
-    macros = {str(path.relative_to(ROOT)) for path in (ROOT / "macros").rglob("*.sql")}
-    tests = {str(path.relative_to(ROOT)) for path in (ROOT / "tests/data/generic").glob("*.sql")}
-    assert macros
-    assert tests
-    assert names == {"dbt_project.yml", "profiles.example.yml"} | macros | tests
+def test_the_wheel_has_the_python_and_the_dbt_package_without_the_demo(wheel: Path) -> None:
+    found = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    python = {str(path.relative_to(ROOT / "python")) for path in (ROOT / "python").rglob("*.py")}
+    wanted = [*(ROOT / "macros").rglob("*.sql"), *(ROOT / "tests/data/generic").glob("*.sql")]
+    wanted += [ROOT / "dbt_project.yml", ROOT / "profiles.example.yml"]
+    assert found == python | {f"penstock/_project/{path.relative_to(ROOT)}" for path in wanted}
 
 
 def test_the_environment_has_the_wheel_and_not_the_checkout(python: Path, package: str) -> None:
