@@ -189,6 +189,11 @@ def test_a_training_set_on_other_data(shops: Built) -> None:
     ]
 
 
+def test_a_model_is_trained_and_scores(shops: Built) -> None:
+    # Two or three visits mean a purchase, in every example: one split of a tree says so.
+    assert shops.rows("scores") == sorted(((i, float(i % 4 > 1)) for i in range(80)), key=repr)
+
+
 def test_functions_and_comments_by_dispatch(shops: Built) -> None:
     assert shops.rows("greetings") == [(1, "TURIN!"), (2, "OSLO!"), (3, "OSLO!")]
     assert {row[-1] for row in shops.rows("orders")} == {1000, 2050, 525, 700, 400, 100}
