@@ -1,0 +1,3 @@
+{{ config(materialized='table') }}
+
+select shop_id, {{ function('shout') }}(city) as greeting from {{ ref('shops') }}

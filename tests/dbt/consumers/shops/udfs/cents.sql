@@ -1,0 +1,1 @@
+cast(amount * 100 as bigint)
