@@ -142,11 +142,6 @@ def run(spark: SparkSession, sql: str) -> pa.Table:
         raise InvalidRequestError(str(error).split(";\n")[0].strip(), where="the SQL that ran") from error
 
 
-def delta_version(spark: SparkSession, relation: str) -> int:
-    """The newest Delta version of a table."""
-    return int(spark.sql(f"DESCRIBE HISTORY {relation} LIMIT 1").collect()[0]["version"])
-
-
 @contextmanager
 def _stderr_to(log: Path) -> Iterator[None]:
     """Point the process's stderr at a file while a child that inherits it is started."""
