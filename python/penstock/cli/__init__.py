@@ -18,9 +18,9 @@ def _penstock() -> None:
 
 def command_line() -> click.Group:
     """The command with all its subcommands."""
-    from penstock.cli import demo, doctor, metrics, sql
+    from penstock.cli import demo, doctor, metrics, serve, sql
 
-    for command in (metrics.query, metrics.compile_, metrics.list_, sql.sql, doctor.doctor, demo.demo):
+    for command in (metrics.query, metrics.compile_, metrics.list_, sql.sql, serve.serve, doctor.doctor, demo.demo):
         _penstock.add_command(command)
     return _penstock
 
