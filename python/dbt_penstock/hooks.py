@@ -1,9 +1,10 @@
-"""The four places where Penstock reaches into dbt, each a wrapper around one function of dbt 1.12.
+"""The five places where Penstock reaches into dbt, each a wrapper around one function of dbt 1.12.
 
 1. Jinja sees `modules.penstock`, so that macros call the compiler.
 2. A loaded manifest gets the DAG edges that requests imply.
 3. dbt-spark's in-process connection finds a session with Penstock's functions in it.
-4. Python models run in that session (`submission_method: session`).
+4. A Thrift connection finds a server with the project's functions in it.
+5. Python models run in that session or in that server (`submission_method: session`).
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ def install() -> None:
     # The profile is loaded by now: an adapter that is not here is not in use.
     if "dbt.adapters.spark" in sys.modules:
         from dbt.adapters.spark import session
+        from dbt.adapters.spark.connections import SparkConnectionManager
         from dbt.adapters.spark.impl import SparkAdapter
 
         _open_our_session(session.Connection)
+        _tell_the_server(SparkConnectionManager)
         _run_python_models(SparkAdapter)
 
 
@@ -71,6 +74,26 @@ def _open_our_session(connection: Any) -> None:
         original(self, server_side_parameters=server_side_parameters)
 
     connection.__init__ = with_session
+
+
+def _tell_the_server(manager: Any) -> None:
+    original = manager.open.__func__
+
+    @wraps(original)
+    def with_functions(cls: Any, connection: Any) -> Any:
+        from dbt_common.exceptions import DbtRuntimeError
+
+        from dbt_penstock import session
+        from penstock.errors import PenstockError
+
+        if connection.credentials.method == "thrift":
+            try:
+                session.connect(connection.credentials.port)
+            except PenstockError as error:
+                raise DbtRuntimeError(str(error)) from error
+        return original(cls, connection)
+
+    manager.open = classmethod(with_functions)
 
 
 def _run_python_models(adapter: Any) -> None:

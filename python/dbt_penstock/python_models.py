@@ -1,8 +1,7 @@
-"""dbt Python models in this process: `dbt.config(submission_method="session")`."""
+"""dbt Python models where Spark is: `dbt.config(submission_method="session")`."""
 
 from __future__ import annotations
 
-import linecache
 from typing import Any
 
 from dbt.adapters.base import PythonJobHelper
@@ -12,20 +11,25 @@ from penstock.errors import PenstockError
 
 
 class SessionJobHelper(PythonJobHelper):
-    """Runs a compiled Python model with the session of this process as `spark`."""
+    """Runs a compiled Python model with the session of this process, or in the server that the target connects to."""
 
     def __init__(self, parsed_model: dict[str, Any], credentials: Any) -> None:
         self._name = f"{parsed_model['schema']}.{parsed_model['alias']}"
-        self._file = f"<dbt model {parsed_model['original_file_path']}>"
+        self._file = parsed_model["original_file_path"]
+        self._settings = credentials.server_side_parameters
 
     def submit(self, compiled_code: str) -> None:
         """Run the code; a user's error becomes dbt's with the same message."""
+        from dbt_penstock import session
+        from penstock.engines.python_models import run_model
         from penstock.engines.spark import running_session
 
-        # With its text in linecache the code has readable tracebacks, and `inspect.getsource` works on it.
-        linecache.cache[self._file] = (len(compiled_code), None, compiled_code.splitlines(keepends=True), self._file)
-        namespace = {"__name__": f"dbt_model_{self._name}", "spark": running_session()}
+        server = session.server()
         try:
-            exec(compile(compiled_code, self._file, "exec"), namespace)
+            if server is not None:
+                server.run_python_model(compiled_code, name=self._name, file=self._file, settings=self._settings)
+            else:
+                spark: Any = running_session()
+                run_model(spark, compiled_code, name=self._name, file=self._file)
         except PenstockError as error:
             raise DbtRuntimeError(f"{self._name}: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import InvalidRequestError, UnknownNameError
+from penstock.errors import InvalidRequestError, PenstockError, UnknownNameError
 from penstock.semantic import CompiledQuery, MetricRequest, compile_request
 from penstock.training_sets import (
     CompiledTrainingSet,
@@ -96,19 +96,29 @@ def predict_sql(request: Mapping[str, Any]) -> str:
     from dbt.flags import get_flags
     from sqlglot import exp
 
-    from penstock.engines.spark import running_session
-    from penstock.registry.promote import live_inputs, live_models
     from penstock.scoring.predict import parse_statement, rewrite_predict
 
     model, arguments = request["model"], request["arguments"]
     written = f"predict({', '.join([exp.Literal.string(model).sql('spark'), *arguments])})"
     tree = parse_statement(f"SELECT {written}")
-    spark = running_session()
-    inputs = live_inputs(spark, model) if spark else None
-    if inputs is None:
+    try:
+        inputs = _live_inputs(model)
+    except PenstockError:
         if get_flags().WHICH in _RUN_NOTHING:
             return written
-        raise UnknownNameError.of(
-            "model", model, live_models(spark) if spark else (), fix=f"train it first: dbt build --select {model}"
-        )
+        raise
     return str(rewrite_predict(tree, lambda _: inputs).expressions[0].sql("spark"))
+
+
+def _live_inputs(model: str) -> tuple[str, ...]:
+    from dbt_penstock import session
+    from penstock.engines.spark import running_session
+    from penstock.project import model_inputs
+
+    server = session.server()
+    if server is not None:
+        return server.model_inputs(model)
+    spark = running_session()
+    if spark is None:
+        raise UnknownNameError.of("model", model, (), fix=f"train it first: dbt build --select {model}")
+    return model_inputs(spark, model)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from penstock.manifest.model import SemanticManifest
+    from penstock.profile import Target
     from penstock.semantic import CompiledQuery, MetricRequest
     from penstock.semantic.as_of import AsOf
     from penstock.semantic.request import Dialect
@@ -33,21 +34,66 @@ def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, An
         functions: Function nodes of dbt's manifest; those in Python are promoted.
 
     Raises:
-        EnvironmentProblem: when Spark cannot start.
+        EnvironmentProblem: when Spark cannot start, or another process holds the metastore.
         InvalidDefinitionError: when a Python function's file is wrong.
     """
+    from penstock.scoring.dispatchers import dispatchers
+
     session = spark_engine.open_session(settings, log=home() / "logs" / "spark.log")
-    for function in _functions_to_promote(functions):
-        spark_engine.promote_once(session, function)
+    for name, udf in dispatchers().items():
+        spark_engine.promote_once(session, spark_engine.PythonFunction(name, udf))
+    promote_functions(session, functions)
     return session
 
 
-def _functions_to_promote(nodes: Iterable[Mapping[str, Any]]) -> list[spark_engine.PythonFunction]:
-    from penstock.engines import python_functions
-    from penstock.scoring.dispatchers import dispatchers
+def start_spark_to_serve(settings: Mapping[str, str], functions: Iterable[Mapping[str, Any]]) -> SparkSession:
+    """As `start_spark`, in a JVM that outlives the sessions of its clients; it takes some seconds longer.
 
-    scorers = [spark_engine.PythonFunction(name, udf) for name, udf in dispatchers().items()]
-    return [*scorers, *(python_functions.from_dbt(node) for node in nodes if node.get("language") == "python")]
+    Raises:
+        EnvironmentProblem: when Spark cannot start, or another process holds the metastore.
+        InvalidDefinitionError: when a Python function's file is wrong.
+    """
+    from penstock.engines.jars import on_class_path
+
+    return start_spark(on_class_path(settings, log=home() / "logs" / "spark.log"), functions)
+
+
+def promote_functions(spark: SparkSession, functions: Iterable[Mapping[str, Any]]) -> None:
+    """Let every session opened from now on call the Python functions among these nodes of dbt's manifest.
+
+    Raises:
+        InvalidDefinitionError: when a Python function's file is wrong.
+    """
+    from penstock.engines import python_functions
+
+    for node in functions:
+        if node.get("language") == "python":
+            python_functions.promote_changed(spark, node)
+
+
+def run_python_model(spark: SparkSession, code: str, *, name: str, file: str, settings: Mapping[str, str]) -> None:
+    """Run the compiled code of a dbt Python model in a session of its own, made with these settings.
+
+    Raises:
+        Exception: whatever the code raises.
+    """
+    from penstock.engines.python_models import own_session, run_model
+
+    run_model(own_session(spark, settings), code, name=name, file=file)
+
+
+def model_inputs(spark: SparkSession, model: str) -> tuple[str, ...]:
+    """The inputs of a live model, in order.
+
+    Raises:
+        UnknownNameError: when no version of it is live.
+    """
+    from penstock.registry.promote import live_inputs, live_models
+
+    inputs = live_inputs(spark, model)
+    if inputs is None:
+        raise UnknownNameError.of("model", model, live_models(spark), fix=f"train it first: dbt build --select {model}")
+    return inputs
 
 
 class Project:
@@ -69,26 +115,59 @@ class Project:
         Raises:
             EnvironmentProblem: when there is none.
         """
-        path = self.folder / os.environ.get("DBT_TARGET_PATH", "target") / "manifest.json"
+        path = self._manifest_path()
         if not path.exists():
             raise EnvironmentProblem("the project has not been parsed", where=str(path), fix="dbt parse")
         loaded: Mapping[str, Any] = json.loads(path.read_text())
         return loaded
+
+    def is_parsed(self) -> bool:
+        """Whether dbt has parsed the project before."""
+        return self._manifest_path().exists()
+
+    def _manifest_path(self) -> Path:
+        return self.folder / os.environ.get("DBT_TARGET_PATH", "target") / "manifest.json"
 
     @cached_property
     def definitions(self) -> SemanticManifest:
         """The project's metrics and semantic models."""
         return manifest_from_graph(self.dbt_manifest)
 
+    def functions(self) -> list[Mapping[str, Any]]:
+        """The function nodes of dbt's manifest.
+
+        Raises:
+            EnvironmentProblem: when the project has not been parsed.
+        """
+        return list(self.dbt_manifest.get("functions", {}).values())
+
+    @cached_property
+    def _profile(self) -> Target:
+        from penstock.profile import load_target
+
+        return load_target(self.folder, self.target)
+
+    def spark_settings(self) -> Mapping[str, str]:
+        """The profile's settings of a Spark in this process.
+
+        Raises:
+            EnvironmentProblem: when the profile is broken, or its target connects to a Spark elsewhere.
+        """
+        target = self._profile
+        if target.method != "session":
+            raise EnvironmentProblem(
+                f"target '{target.name}' connects to a server (method {target.method}), it starts no Spark",
+                where="profiles.yml",
+                fix="choose a target of method session: --target embedded",
+            )
+        return target.settings
+
     @cached_property
     def spark(self) -> SparkSession:
         """A Spark session as the profile describes it, in the target's schema."""
-        from penstock.profile import load_target
-
-        target = load_target(self.folder, self.target)
-        session = start_spark(target.settings, self.dbt_manifest.get("functions", {}).values())
-        if session.catalog.databaseExists(target.schema):
-            session.catalog.setCurrentDatabase(target.schema)
+        session = start_spark(self.spark_settings(), self.functions())
+        if session.catalog.databaseExists(self._profile.schema):
+            session.catalog.setCurrentDatabase(self._profile.schema)
         return session
 
     def compile(
@@ -133,14 +212,7 @@ class Project:
         Raises:
             UnknownNameError: when no version of it is live.
         """
-        from penstock.registry.promote import live_inputs, live_models
-
-        inputs = live_inputs(self.spark, model)
-        if inputs is None:
-            raise UnknownNameError.of(
-                "model", model, live_models(self.spark), fix="dbt build trains a project's models"
-            )
-        return inputs
+        return model_inputs(self.spark, model)
 
     def run(self, sql: str) -> pa.Table:
         """Run SQL on Spark as it stands."""

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import linecache
 from collections.abc import Mapping
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from penstock.engines.spark import PythonFunction
+from penstock.engines.spark import PythonFunction, promote
 from penstock.errors import InvalidDefinitionError
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 PREFIX = "penstock_py_"
+
+# What this process's Spark has of each function; its registry tells names only.
+_promoted: dict[str, str] = {}
+
+
+def promote_changed(spark: SparkSession, function: Mapping[str, Any]) -> None:
+    """Promote one function node of dbt's manifest unless this Spark has it as it is.
+
+    Raises:
+        InvalidDefinitionError: as for `from_dbt`.
+    """
+    body = [function.get(part) for part in ("raw_code", "original_file_path", "config", "returns")]
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+    if _promoted.get(function["name"]) != digest:
+        promote(spark, from_dbt(function))
+        _promoted[function["name"]] = digest
 
 
 def from_dbt(function: Mapping[str, Any]) -> PythonFunction:

@@ -63,7 +63,8 @@ def open_session(settings: Mapping[str, str], *, log: Path) -> SparkSession:
         log: The file that takes what the JVM and Ivy print while and after they start.
 
     Raises:
-        EnvironmentProblem: when Java is missing or wrong, or the session does not start.
+        EnvironmentProblem: when Java is missing or wrong, the session does not start, or another process holds the
+            metastore.
     """
     from pyspark.sql import SparkSession
 
@@ -81,13 +82,37 @@ def open_session(settings: Mapping[str, str], *, log: Path) -> SparkSession:
         builder = builder.config(name, value)
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with _stderr_to(log):
-            return builder.getOrCreate()
+        with stderr_to(log):
+            session = builder.getOrCreate()
     except Exception as error:
         raise EnvironmentProblem(
             f"Spark did not start: {_last_cause(log) or error}",
             where=str(log),
             fix="read that log; `penstock doctor` checks Java, jars, profile and folders one by one",
+        ) from error
+    _open_metastore(session, log)
+    return session
+
+
+def _open_metastore(session: SparkSession, log: Path) -> None:
+    """Connect to the metastore now: Spark would do it at the first statement, and fail there in a page of causes."""
+    from pyspark.errors import PySparkException
+
+    try:
+        session.catalog.databaseExists("default")
+    except PySparkException as error:
+        session.stop()
+        told = f"{error}\n{getattr(error, '_stackTrace', '')}"
+        # Derby's code for a database that is open in another JVM.
+        held = re.search(r"ERROR XSDB6: .*booted the database (.+)\.", told)
+        if held:
+            raise EnvironmentProblem(
+                "another process holds the metastore, which takes one at a time",
+                where=held.group(1),
+                fix="stop that process (a build, or a server), or build through the server: dbt build --target cluster",
+            ) from None
+        raise EnvironmentProblem(
+            f"the metastore does not open: {told.splitlines()[0]}", where=str(log), fix="read that log"
         ) from error
 
 
@@ -143,7 +168,7 @@ def run(spark: SparkSession, sql: str) -> pa.Table:
 
 
 @contextmanager
-def _stderr_to(log: Path) -> Iterator[None]:
+def stderr_to(log: Path) -> Iterator[None]:
     """Point the process's stderr at a file while a child that inherits it is started."""
     kept = os.dup(2)
     with log.open("ab") as file:

@@ -1,0 +1,1 @@
+"""Servers: each turns its protocol into what `penstock.project` does, and back."""
