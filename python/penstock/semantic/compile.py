@@ -53,10 +53,16 @@ def compile_request(manifest: SemanticManifest, request: MetricRequest, dialect:
         raise UnknownNameError.of("dialect", dialect, ("spark", "duckdb"), where="dialect")
     request = normalized(manifest, request)
     compiler = _Compiler(catalog_of(manifest))
-    select, columns, keys = compiler.query(request)
+    try:
+        select, columns, keys = compiler.query(request)
+        sql = render(select, dialect)
+    except RecursionError as bad:
+        raise InvalidRequestError(
+            "its metrics or filters are nested too deeply to be compiled", where="the request"
+        ) from bad
     reads = compiler.reads
     return CompiledQuery(
-        sql=render(select, dialect),
+        sql=sql,
         columns=columns,
         models=tuple(reads.models),
         relations=tuple(reads.relations),
@@ -101,7 +107,7 @@ class _Compiler:
             )
             for g in group_by
         )
-        names = {k.column: g.alias or k.column for k, g in zip(keys, group_by, strict=True)}
+        names = _names(keys, group_by)
         keys = tuple(dict.fromkeys(keys))
         columns = (*(names[k.column] for k in keys), *(m.alias or m.name for m in metrics))
         _check_unique(columns)
@@ -219,6 +225,20 @@ def _check_unique(columns: tuple[str, ...]) -> None:
             where="the request",
             fix="give one of them an alias",
         )
+
+
+def _names(keys: tuple[Item, ...], group_by: list[GroupBy]) -> dict[str, str]:
+    """The output name of each key by its column; the same item may be named twice, but not be called two things."""
+    names: dict[str, str] = {}
+    for key, given in zip(keys, group_by, strict=True):
+        name = given.alias or key.column
+        if names.setdefault(key.column, name) != name:
+            raise InvalidRequestError(
+                f"'{key.column}' is asked for as '{names[key.column]}' and as '{name}'",
+                where="group_by",
+                fix="ask for it once",
+            )
+    return names
 
 
 def _range_of(select: exp.Select, column: str) -> tuple[exp.Select, tuple[str, str]]:

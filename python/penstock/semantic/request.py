@@ -7,6 +7,7 @@ from typing import Literal
 
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.manifest.model import SavedQuery, SemanticManifest
+from penstock.semantic.checked import checked
 from penstock.semantic.templates import parse_reference
 
 Dialect = Literal["spark", "duckdb"]
@@ -98,6 +99,7 @@ def normalized(manifest: SemanticManifest, request: MetricRequest) -> MetricRequ
         UnknownNameError: There is no such saved query.
         InvalidRequestError: A part contradicts another, or is no name.
     """
+    request = checked(request)
     if request.saved_query is not None:
         name = request.saved_query.lower()
         if name not in manifest.saved_queries:
@@ -109,8 +111,6 @@ def normalized(manifest: SemanticManifest, request: MetricRequest) -> MetricRequ
         raise InvalidRequestError(
             "nothing is asked for", where="the request", fix="name at least one metric or one item to group by"
         )
-    if request.limit is not None and request.limit < 0:
-        raise InvalidRequestError(f"a limit can't be negative: {request.limit}", where="limit")
     if request.min_max_only and (metrics or len(group_by) != 1):
         raise InvalidRequestError(
             "min_max_only asks for the range of one group-by item: it takes exactly one, and no metrics",

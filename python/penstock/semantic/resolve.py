@@ -11,6 +11,7 @@ from penstock.manifest.model import Metric
 from penstock.semantic.catalog import Catalog
 from penstock.semantic.names import GRAINS, METRIC_TIME, Item, coarsest, finer_or_same, is_standard
 from penstock.semantic.templates import (
+    DATE_PARTS,
     ParsedFilter,
     Reference,
     bare_names_as_references,
@@ -40,7 +41,7 @@ def split_name(
     *rest, last = path
     if rest and grain is None and (is_standard(last) or last in catalog.custom_grains):
         return tuple(rest), last, None
-    if rest and last.startswith("extract_"):
+    if rest and last.startswith("extract_") and last.removeprefix("extract_") in DATE_PARTS:
         return tuple(rest), None, last.removeprefix("extract_")
     return path, grain, None
 
@@ -63,6 +64,8 @@ def item_of(
     """
     bare, named_grain, named_part = split_name(catalog, path, grain)
     date_part = date_part or named_part
+    if date_part is not None and date_part not in DATE_PARTS:
+        raise UnknownNameError.of("date part", date_part, DATE_PARTS, where=where)
     if bare == (METRIC_TIME,):
         wanted = None if date_part else named_grain or default_grain or "day"
         item = Item("metric_time", (), METRIC_TIME, wanted, date_part)

@@ -23,16 +23,26 @@ def widened(constraint: tuple[str, str], grain: str) -> TimeRange:
     if last < first:
         raise InvalidRequestError(f"{constraint[1]} comes before {constraint[0]}", where="time_constraint")
     grain = "second" if finer_or_same(grain, "second") else grain
-    return TimeRange(_text(_start(first, grain)), _text(_next(_start(last, grain), grain)))
+    try:
+        return TimeRange(_text(_start(first, grain)), _text(_next(_start(last, grain), grain)))
+    except (OverflowError, ValueError) as bad:
+        raise InvalidRequestError(f"{constraint[1]} is too late for a calendar", where="time_constraint") from bad
 
 
 def _moment(text: str) -> dt.datetime:
     try:
-        return dt.datetime.fromisoformat(text).replace(tzinfo=None)
+        moment = dt.datetime.fromisoformat(text)
     except ValueError as bad:
         raise InvalidRequestError(
             f"'{text}' is no date or moment", where="time_constraint", fix="write it as 2024-01-31"
         ) from bad
+    if moment.tzinfo is not None:
+        raise InvalidRequestError(
+            f"'{text}' has a time zone, and the times of a table are those of the session's zone",
+            where="time_constraint",
+            fix=f"write it as {moment.replace(tzinfo=None).isoformat(' ')}, in that zone",
+        )
+    return moment
 
 
 def _start(moment: dt.datetime, grain: str) -> dt.datetime:

@@ -108,6 +108,9 @@ def _used(name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, **more}
 
 
+# what needs a time to group by
+LOOKING_BACK = {"revenue_mom", "revenue_since_month_start", "buyers_yesterday", "revenue_last_season"}
+
 MANIFEST: dict[str, Any] = {
     "semantic_models": [
         _model(
