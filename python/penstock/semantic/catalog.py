@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
 from penstock.manifest.model import SemanticManifest, SemanticModel, TimeSpine
@@ -13,6 +14,7 @@ from penstock.semantic.names import Item, coarsest, finer_or_same, finest, is_st
 
 # Longer paths than this are not looked for; a project that has one would name it by entity_path.
 _MOST_HOPS = 6
+_MOST_CHOICES = 5  # as many ways as an error names
 
 
 @dataclass(frozen=True)
@@ -83,23 +85,38 @@ class Catalog:
         """Where the element behind exactly these links is, seen from the fact; None where it is not."""
         key = (fact, links, element)
         if key not in self._places:
-            self._places[key] = self._find(fact, links, element, local=True)
+            self._places[key] = next(self._find(fact, links, element, local=True), None)
         return self._places[key]
 
-    def _find(self, fact: str, links: tuple[str, ...], element: str, *, local: bool) -> Place | None:
+    def _find(self, fact: str, links: tuple[str, ...], element: str, *, local: bool) -> Iterator[Place]:
+        """Every place behind these links; the name of a model may follow the entity over which it is joined."""
         model = self.manifest.model(fact)
         if not links:
-            return Place((), fact) if self._holds(model, element, entity_only=local) else None
+            if self._holds(model, element, entity_only=local):
+                yield Place((), fact)
+            return
         if local and len(links) == 1 and links[0] in self.prefixes(model) and self._holds(model, element):
-            return Place((), fact)
+            yield Place((), fact)
+            return  # what a model says itself comes before what others say
         for hop in self.joinable(model):
             if hop.entity == links[0]:
-                rest = self._find(hop.model, links[1:], element, local=False)
-                if rest is not None and all(h.model not in (hop.model, fact) for h in rest.hops):
-                    return Place((hop, *rest.hops), rest.model)
+                ends = (links[2:], links[1:]) if links[1:2] == (hop.model,) else (links[1:],)
+                for rest in (r for end in ends for r in self._find(hop.model, end, element, local=False)):
+                    if all(h.model not in (hop.model, fact) for h in rest.hops):
+                        yield Place((hop, *rest.hops), rest.model)
         if local and len(links) > 1 and links[0] in self.prefixes(model):
-            return self._find(fact, links[1:], element, local=False)  # the model's own entity, named though it is here
-        return None
+            # the model's own entity, named though it is here
+            yield from self._find(fact, links[1:], element, local=False)
+
+    def _check_one_way(self, fact: str, item: Item) -> None:
+        """Refuse an item that is found over one and the same links in several places."""
+        places = list(islice(self._find(fact, item.links, item.element, local=True), _MOST_CHOICES))
+        if len(places) > 1:
+            raise InvalidRequestError(
+                f"'{item.column}' may be reached over several joins",
+                where=f"from {fact}",
+                fix="name the models on the way: " + " or ".join(_with_models(p, item.element) for p in places),
+            )
 
     def _holds(self, model: SemanticModel, element: str, *, entity_only: bool = False) -> bool:
         return element in model.entity_by_name or (not entity_only and element in model.dimension_by_name)
@@ -167,6 +184,8 @@ class Catalog:
                     fix="name it in full: " + " or ".join(item.column for item in common),
                 )
             if common:
+                for fact in facts:
+                    self._check_one_way(fact, common[0])
                 return common[0]
         return None
 
@@ -235,6 +254,10 @@ class Catalog:
     def finest_of(self, grains: tuple[str, ...]) -> str:
         """The finest of grains, custom ones counted as their spine's."""
         return finest(*(self.standard(g) for g in grains))
+
+
+def _with_models(place: Place, element: str) -> str:
+    return "__".join((*(name for hop in place.hops for name in (hop.entity, hop.model)), element))
 
 
 def validity(model: SemanticModel) -> tuple[str, str] | None:

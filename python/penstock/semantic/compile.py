@@ -24,6 +24,7 @@ from penstock.semantic.resolve import (
     facts_of,
     item_of,
     split_name,
+    value_item,
 )
 from penstock.semantic.scope import Context, Reads
 from penstock.semantic.stage import Stage, selected, subquery
@@ -95,18 +96,7 @@ class _Compiler:
         else:
             anchor = anchor_for(self.catalog, self._paths(group_by, conditions), where="group_by")
             facts = (anchor,) if anchor is not None else ()
-        keys = tuple(
-            item_of(
-                self.catalog,
-                facts,
-                tuple(g.name.split("__")),
-                grain=g.grain,
-                date_part=g.date_part,
-                default_grain=grain,
-                where="group_by",
-            )
-            for g in group_by
-        )
+        keys = tuple(self._item(g, facts, grain, "group_by") for g in group_by)
         names = _names(keys, group_by)
         keys = tuple(dict.fromkeys(keys))
         columns = (*(names[k.column] for k in keys), *(m.alias or m.name for m in metrics))
@@ -123,6 +113,19 @@ class _Compiler:
         if request.min_max_only:
             select, columns = _range_of(select, columns[0])
         return self._ordered(select, order_by, request.limit, keys, names, metrics, facts, grain), columns, keys
+
+    def _item(self, given: GroupBy | OrderBy, facts: tuple[str, ...], grain: str, where: str) -> Item:
+        if isinstance(given, GroupBy) and given.of:
+            return value_item(self.catalog, facts, given.name, given.of, where=where)
+        return item_of(
+            self.catalog,
+            facts,
+            tuple(given.name.split("__")),
+            grain=given.grain,
+            date_part=given.date_part,
+            default_grain=grain,
+            where=where,
+        )
 
     def _known(self, metrics: list[MetricName]) -> list[MetricName]:
         for metric in metrics:
@@ -154,7 +157,8 @@ class _Compiler:
 
     def _paths(self, group_by: list[GroupBy], conditions: tuple[Condition, ...]) -> list[tuple[str, ...]]:
         """What has to be reached by a request without metrics; metric time is the spine's."""
-        named = [split_name(self.catalog, tuple(g.name.split("__")), g.grain)[0] for g in group_by]
+        named = [split_name(self.catalog, tuple(g.name.split("__")), g.grain)[0] for g in group_by if not g.of]
+        named += [(name.split("__")[-1],) for g in group_by for name in g.of]
         for cond in conditions:
             for reference in cond.filter.references:
                 if reference.kind == "metric":
@@ -195,14 +199,8 @@ class _Compiler:
             if column is None and order.name in self.catalog.manifest.metrics:
                 raise _not_in_answer(order.name, "metrics")
             if column is None:
-                item = item_of(
-                    self.catalog,
-                    facts,
-                    tuple(order.name.split("__")),
-                    grain=order.grain,
-                    date_part=order.date_part,
-                    default_grain=grain,
-                    where="order_by",
+                item = next((k for k in keys if k.column == order.name), None) or self._item(
+                    order, facts, grain, "order_by"
                 )
                 if item not in keys:
                     raise _not_in_answer(item.column, "group_by")

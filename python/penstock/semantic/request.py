@@ -23,12 +23,21 @@ class MetricName:
 
 @dataclass(frozen=True)
 class GroupBy:
-    """A dimension, entity or time to group by: a dunder name, maybe with a grain or a date part beside it."""
+    """What to group by.
+
+    Args:
+        name: The dunder name of a dimension, entity or time; with `of`, the name of a metric.
+        grain: The grain of a time.
+        date_part: A part of a time (`dow`, `month`, …) in place of a grain.
+        alias: The name of its column.
+        of: Entities: rows are grouped by the value that the metric has for theirs.
+    """
 
     name: str
     grain: str | None = None
     date_part: str | None = None
     alias: str | None = None
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,8 @@ class MetricRequest:
 
     Args:
         metrics: Names, or names with an alias.
-        group_by: Dunder names ('listing__country', 'metric_time__month'), calls (`Dimension('listing__country')`) or
-            `GroupBy`.
+        group_by: Dunder names ('listing__country', 'metric_time__month'), calls (`Dimension('listing__country')`,
+            `Metric('bookings', group_by=['listing'])`) or `GroupBy`.
         where: Filter templates; rows have to satisfy all.
         order_by: Names ('-' first for descending), calls or `OrderBy`.
         limit: The most rows to return.
@@ -146,6 +155,14 @@ def _group_by(given: str | GroupBy) -> GroupBy:
     if isinstance(given, GroupBy):
         return replace(given, name=given.name.lower())
     found = parse_reference(given, where="group_by")
+    if found.kind == "metric":
+        if not found.group_by:
+            raise InvalidRequestError(
+                f"the metric '{found.name}' is not grouped by; its value for an entity may be",
+                where="group_by",
+                fix=f"put it into metrics, or write Metric('{found.name}', group_by=['entity'])",
+            )
+        return GroupBy(name=found.name, of=found.group_by)
     return GroupBy(name="__".join(found.path), grain=found.grain, date_part=found.date_part)
 
 
@@ -155,7 +172,7 @@ def _order_by(given: str | OrderBy) -> OrderBy:
     text, descending = (given[1:], True) if given.startswith("-") else (given, False)
     found = parse_reference(text, where="order_by")
     return OrderBy(
-        name="__".join(found.path),
+        name="__".join((*found.group_by, *found.path)),
         grain=found.grain,
         date_part=found.date_part,
         descending=descending or bool(found.descending),

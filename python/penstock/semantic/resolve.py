@@ -100,6 +100,20 @@ def item_of(
     return item
 
 
+def value_item(catalog: Catalog, facts: tuple[str, ...], metric: str, of: tuple[str, ...], *, where: str) -> Item:
+    """The item for a metric's value: rows are grouped by what it is for their entities.
+
+    Raises:
+        UnknownNameError: There is no such metric, or not all facts have the entities.
+    """
+    catalog.manifest.metric(metric, where=where)
+    for name in of:
+        found = catalog.resolve(facts, tuple(name.split("__")))
+        if found is None or found.kind != "entity":
+            raise UnknownNameError.of("entity", name, catalog.names(facts), where=f"{where}: {metric} of {name}")
+    return Item("metric", of, metric)
+
+
 def _check_grain(catalog: Catalog, item: Item, declared: str | None, where: str) -> None:
     grain = item.grain
     if grain is None:

@@ -128,6 +128,8 @@ class Scope:
         """The item's value for a row."""
         if item.kind == "metric_time":
             return self.of_time(self.time(), item, self.time_grain())
+        if item.kind == "metric":
+            return self.metric(Reference("metric", item.element, group_by=item.links), "group_by")
         place = self.catalog.place(self.model.name, item.links, item.element)
         assert place is not None, f"{item} was resolved for another fact"
         alias = self._reach(place.hops)

@@ -120,7 +120,7 @@ class Shop:
             "customer__region__region_name": lambda: self.regions.get(customer.get("region_id"), {}).get("region_name"),
             "order__is_gift": lambda: row["is_gift"],
             "customer__revenue": lambda: self._spent(row["customer_id"]),
-            "customer__order_count": lambda: self._orders(row["customer_id"]),
+            "customer__order_count": lambda: self.orders_of(row["customer_id"]),
         }[name]()
 
     def _spent(self, customer: Any) -> Any:
@@ -128,7 +128,8 @@ class Shop:
             r["amount"] for r in self.tables["orders"] if r["customer_id"] == customer and customer is not None
         )
 
-    def _orders(self, customer: Any) -> Any:
+    def orders_of(self, customer: Any) -> Any:
+        """How often a customer has ordered."""
         found = [r for r in self.tables["orders"] if r["customer_id"] == customer and customer is not None]
         return len(found) or None
 

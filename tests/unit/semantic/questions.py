@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from naive import Shop, rows_of
+from naive import Shop, ordered, rows_of
 
 from penstock.semantic import GroupBy, MetricRequest
 
@@ -56,6 +56,23 @@ QUESTIONS: dict[str, Question] = {
     "a filter that lets nothing through, grouped": Question(
         MetricRequest(_ALL, ("customer",), where=("{{ TimeDimension('metric_time', 'day') }} > '2030-01-01'",)),
         lambda _: [],
+    ),
+    "by what each customer spent": Question(
+        MetricRequest(("buyers", "order_count", "visits"), ("Metric('revenue', group_by=['customer'])",)),
+        lambda s: rows_of(s.answer(("buyers", "order_count", "visits"), ("customer__revenue",))),
+    ),
+    "by a count of two facts and a dimension": Question(
+        MetricRequest(
+            ("revenue", "refund_rate"),
+            (GroupBy("order_count", of=("customer",)), "metric_time__month"),
+            order_by=("-customer__order_count",),
+        ),
+        lambda s: rows_of(s.answer(("revenue", "refund_rate"), ("customer__order_count", "metric_time__month"))),
+    ),
+    "the values of a metric": Question(
+        MetricRequest((), ("Metric('order_count', group_by=['customer'])", "customer__name")),
+        # without metrics rows are those of the entity's own table, to which the values are joined from both sides
+        lambda s: ordered({(s.orders_of(c), s.customers.get(c, {}).get("name")) for c in (10, 11, 12, 13, 99)}),
     ),
     "division, remainder and cast that fail": Question(
         MetricRequest(

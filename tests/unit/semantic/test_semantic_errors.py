@@ -26,6 +26,21 @@ WRONG: list[tuple[MetricRequest, type[PenstockError], tuple[str, ...]]] = [
         InvalidRequestError,
         ("can't be joined", "'orders' has many"),
     ),
+    (
+        MetricRequest(("revenue",), ("Metric('revenue')",)),
+        InvalidRequestError,
+        ("not grouped by", "entity"),
+    ),
+    (
+        MetricRequest(("revenue",), ("Metric('revenu', group_by=['customer'])",)),
+        UnknownNameError,
+        ("unknown metric 'revenu'", "did you mean: revenue"),
+    ),
+    (
+        MetricRequest(("revenue",), ("Metric('refunded', group_by=['refund'])",)),
+        UnknownNameError,
+        ("unknown entity 'refund'", "refunded of refund"),
+    ),
     (MetricRequest(("revenue",), ("metric_time__fortnight",)), UnknownNameError, ("metric_time__fortnight",)),
     (MetricRequest(("revenue",), (GroupBy("metric_time", "fortnight"),)), UnknownNameError, ("grain", "month")),
     (MetricRequest(("revenue",), ("order__paid_at__hour",)), InvalidRequestError, ("kept by day",)),
