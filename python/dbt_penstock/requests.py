@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidRequestError, PenstockError, UnknownNameError
 from penstock.semantic import CompiledQuery, MetricRequest, compile_request
+from penstock.semantic.calculations import parse_metric
 from penstock.training_sets import (
     CompiledTrainingSet,
     MetricFeature,
@@ -45,7 +46,7 @@ def compiled(
 def metric_names(request: Mapping[str, Any]) -> tuple[str, ...]:
     """The metrics that a request names."""
     if request["kind"] == "metrics":
-        return tuple(request["metrics"])
+        return tuple(parse_metric(text)[0] for text in request["metrics"])
     features = [parse_feature(text) for text in request["features"]]
     return tuple(feature.metric for feature in features if isinstance(feature, MetricFeature))
 

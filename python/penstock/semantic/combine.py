@@ -7,10 +7,11 @@ branch doesn't have is NULL.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from sqlglot import exp
 
-from penstock.semantic.expressions import any_of, found_parts, when
+from penstock.semantic.expressions import all_of, any_of, found_parts, when
 from penstock.semantic.names import Item
 from penstock.semantic.plan import Output
 from penstock.semantic.stage import Stage, selected, subquery
@@ -19,7 +20,11 @@ _ALL = "combined"
 
 
 def combined(
-    stages: list[Stage], keys: tuple[Item, ...], outputs: tuple[Output, ...], names: dict[str, str]
+    stages: list[Stage],
+    keys: tuple[Item, ...],
+    outputs: tuple[Output, ...],
+    names: dict[str, str],
+    totals: Sequence[tuple[tuple[Item, ...], exp.Select]] = (),
 ) -> exp.Select:
     """The select of keys and metrics.
 
@@ -28,15 +33,28 @@ def combined(
         keys: The group-by items, in the order asked for.
         outputs: The metrics over leaf columns.
         names: The output name of each key by its column.
+        totals: Selects by some of the keys, whose other columns the outputs may use too.
     """
     asked = _asked_whether_found(outputs) if keys else set()
     stage = _whole(stages[0], asked) if len(stages) == 1 else _union(stages, keys, asked)
     uses = Counter(c.name for o in outputs for c in o.value.find_all(exp.Column))
-    if stage.grouped and any(count > 1 for count in uses.values()):
+    if totals or (stage.grouped and any(count > 1 for count in uses.values())):
         stage = stage.within(_ALL)
+    for number, (shared, select) in enumerate(totals, start=1):
+        _put_beside(stage, shared, select, f"total_{number}" if len(totals) > 1 else "total")
     columns = {names[k.column]: stage.keys[k.column] for k in keys}
     columns |= {o.name: _over(stage, o.value) for o in outputs}
     return selected(stage.rows, columns, group_by=len(keys) if stage.grouped else 0)
+
+
+def _put_beside(stage: Stage, shared: tuple[Item, ...], select: exp.Select, alias: str) -> None:
+    """Add to each row the columns of the one row of `select` that has the same keys; a NULL key is like another."""
+    columns = [name for name in select.named_selects if name not in {k.column for k in shared}]
+    on = all_of(
+        exp.NullSafeEQ(this=stage.keys[k.column].copy(), expression=exp.column(k.column, alias)) for k in shared
+    )
+    stage.rows = stage.rows.join(subquery(select, alias), on=on, join_type="LEFT" if shared else "CROSS", copy=False)
+    stage.values |= {name: exp.column(name, alias) for name in columns}
 
 
 def _asked_whether_found(outputs: tuple[Output, ...]) -> set[str]:

@@ -6,15 +6,15 @@ from sqlglot import exp
 
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.manifest.model import SemanticManifest
+from penstock.semantic.calculations import Share
 from penstock.semantic.catalog import Catalog, catalog_of
 from penstock.semantic.combine import combined
 from penstock.semantic.conversion import conversion_stage
 from penstock.semantic.distinct import anchor_for, distinct_values
-from penstock.semantic.leaves import Leaves
 from penstock.semantic.names import METRIC_TIME, Item, finest, is_standard
 from penstock.semantic.over_time import over_time_stage
 from penstock.semantic.plain import plain_stage
-from penstock.semantic.plan import Branch, Output, QueryPlan, TimeRange, branches_of
+from penstock.semantic.plan import Branch, QueryPlan, TimeRange, plan_of
 from penstock.semantic.render import render
 from penstock.semantic.request import CompiledQuery, Dialect, GroupBy, MetricName, MetricRequest, OrderBy, normalized
 from penstock.semantic.resolve import (
@@ -99,12 +99,14 @@ class _Compiler:
         keys = tuple(self._item(g, facts, grain, "group_by") for g in group_by)
         names = _names(keys, group_by)
         keys = tuple(dict.fromkeys(keys))
-        columns = (*(names[k.column] for k in keys), *(m.alias or m.name for m in metrics))
+        columns = (*(names[k.column] for k in keys), *(m.column for m in metrics))
         _check_unique(columns)
         time_range = self._time_range(request, keys, metrics)
         if metrics:
-            plan = self._plan(metrics, keys, conditions, time_range)
-            select = combined([self._stage(b, plan) for b in plan.branches], keys, plan.outputs, names)
+            plan = plan_of(
+                self.catalog, metrics, keys, conditions, time_range, self._shared(metrics, keys, facts, grain)
+            )
+            select = self._select(plan, names)
         else:
             select = distinct_values(
                 self.context, facts[0] if facts else None, keys, names, conditions, time_range,
@@ -132,16 +134,29 @@ class _Compiler:
             facts_of(self.catalog, metric.name)  # all parts are there, and none is made of itself
         return metrics
 
-    def _plan(
-        self,
-        metrics: list[MetricName],
-        keys: tuple[Item, ...],
-        conditions: tuple[Condition, ...],
-        time_range: TimeRange | None,
-    ) -> QueryPlan:
-        leaves = Leaves(self.catalog)
-        outputs = tuple(Output(m.alias or m.name, leaves.metric(m.name, conditions)) for m in metrics)
-        return QueryPlan(keys, branches_of(self.catalog, leaves, keys, time_range), outputs, time_range)
+    def _shared(
+        self, metrics: list[MetricName], keys: tuple[Item, ...], facts: tuple[str, ...], grain: str
+    ) -> dict[Share, tuple[Item, ...]]:
+        """The keys within which shares are asked for."""
+        found: dict[Share, tuple[Item, ...]] = {}
+        for metric in metrics:
+            share = metric.calculation
+            if not isinstance(share, Share) or share in found:
+                continue
+            where = f"metrics: {metric.column}"
+            items = [self._item(GroupBy(name), facts, grain, where) for name in share.within]
+            for item in items:
+                if item not in keys:
+                    raise InvalidRequestError(
+                        f"a share within '{item.column}' needs groups by it", where=where, fix="add it to group_by"
+                    )
+            found[share] = tuple(items)
+        return found
+
+    def _select(self, plan: QueryPlan, names: dict[str, str]) -> exp.Select:
+        stages = [self._stage(branch, plan) for branch in plan.branches]
+        totals = [(t.keys, self._select(t, {k.column: k.column for k in t.keys})) for t in plan.totals]
+        return combined(stages, plan.keys, plan.outputs, names, totals)
 
     def _stage(self, branch: Branch, plan: QueryPlan) -> Stage:
         shape = branch.shape
@@ -195,7 +210,7 @@ class _Compiler:
         grain: str,
     ) -> exp.Select:
         for order in order_by:
-            column = next((m.alias or m.name for m in metrics if order.name in (m.name, m.alias)), None)
+            column = next((m.column for m in metrics if order.name in _called(m)), None)
             if column is None and order.name in self.catalog.manifest.metrics:
                 raise _not_in_answer(order.name, "metrics")
             if column is None:
@@ -237,6 +252,12 @@ def _names(keys: tuple[Item, ...], group_by: list[GroupBy]) -> dict[str, str]:
                 fix="ask for it once",
             )
     return names
+
+
+def _called(metric: MetricName) -> tuple[str, ...]:
+    """The names, in lower case, by which a metric of the request may be ordered by."""
+    column = metric.column.lower()
+    return (column, metric.name) if metric.calculation is None else (column,)
 
 
 def _range_of(select: exp.Select, column: str) -> tuple[exp.Select, tuple[str, str]]:

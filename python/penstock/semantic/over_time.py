@@ -184,7 +184,7 @@ class _OverTime:
         if shifts:
             carried = {name: exp.column(name, alias) for name in self.hidden.values()}
             keys = {_MOMENT: spine.moment.copy(), **others, **carried}
-            joined = self._join(spine, rows, alias, on, self._tests(spine, alias, 0))
+            joined = self._join(spine, rows, alias, on, self._tests(spine, alias, 0), shown=False)
             totals = selected(joined, {**keys, **values}, group_by=len(keys))
             shown = self._shifted(totals, self.base, grouped=False, keep_moment=self._coarse())
             return self._by_period(self._filled(shown), running)
@@ -212,8 +212,37 @@ class _OverTime:
         return stage
 
     def _coarse(self) -> bool:
+        """Whether several moments of a running total have to be put together for a period that is asked for."""
+        return self._longer() and not self._only_ends()
+
+    def _longer(self) -> bool:
         """Whether the query groups by time, but by nothing as fine as the metric's own grain."""
         return not any(k.grain == self.base for k in self.time_keys)
+
+    def _only_ends(self) -> bool:
+        """Whether only the last moment of each period is shown, so that there is nothing to put together."""
+        return self.shape.running is not None and self.shape.running.period_agg == "end" and self._longer()
+
+    def _ends(self) -> exp.Select:
+        """The last moment of each period, of those that the filters on time let through."""
+        spine = Spine(self.context, self.base, alias="every", where=self.where)
+        tests = [
+            self._timed_test(timed.condition, spine, spine.moment, "")
+            for timed in self.timed
+            if timed.level == len(self.shape.shifts) and self._only_time(timed.condition)
+        ]
+        if self.time_range is not None:
+            tests.append(within_range(spine.moment, self.time_range))
+        periods = [spine.item(k) for k in self.time_keys]
+        rows = spine.rows()
+        test = all_of(tests)
+        if test is not None:
+            rows = rows.where(test, copy=False)
+        return selected(rows, {_MOMENT: exp.Max(this=spine.moment.copy())}).group_by(*periods, copy=False)
+
+    def _only_time(self, condition: Condition) -> bool:
+        items = items_in(self.context.catalog, self.shape.model, condition)
+        return bool(items) and all(self._is_time(i) for i in items or ())
 
     def _by_period(self, stage: Stage, running: Running) -> Stage:
         """A running total over a longer period: its first or last value, or the mean of all."""
@@ -307,9 +336,20 @@ class _OverTime:
         return condition.filter.bind(column)
 
     def _join(
-        self, spine: Spine, rows: exp.Select, alias: str, on: Iterable[exp.Expr], tests: Iterable[exp.Expr]
+        self,
+        spine: Spine,
+        rows: exp.Select,
+        alias: str,
+        on: Iterable[exp.Expr],
+        tests: Iterable[exp.Expr],
+        *,
+        shown: bool = True,
     ) -> exp.Select:
-        joined = spine.rows().join(subquery(rows, alias), on=all_of(on), join_type="INNER", copy=False)
+        joined = spine.rows()
+        if shown and self._only_ends():
+            is_end = exp.EQ(this=spine.moment.copy(), expression=exp.column(_MOMENT, "ends"))
+            joined = joined.join(subquery(self._ends(), "ends"), on=is_end, join_type="INNER", copy=False)
+        joined = joined.join(subquery(rows, alias), on=all_of(on), join_type="INNER", copy=False)
         test = all_of(tests)
         return joined if test is None else joined.where(test, copy=False)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from penstock.errors import InvalidRequestError
 from penstock.manifest.model import NonAdditive
+from penstock.semantic.calculations import Share
 from penstock.semantic.catalog import Catalog
+from penstock.semantic.expressions import if_found, ratio
 from penstock.semantic.leaves import ConversionOf, Leaf, Leaves, Running, Shift
 from penstock.semantic.names import Item
+from penstock.semantic.request import MetricName
 from penstock.semantic.resolve import Condition, items_in
 
 
@@ -62,12 +67,16 @@ class Output:
 
 @dataclass(frozen=True)
 class QueryPlan:
-    """All of one metric query, but for its order and limit."""
+    """All of one metric query, but for its order and limit.
+
+    `totals` are plans by some of its keys, whose outputs stand beside those of each group that agrees on these keys.
+    """
 
     keys: tuple[Item, ...]
     branches: tuple[Branch, ...]
     outputs: tuple[Output, ...]
     time_range: TimeRange | None
+    totals: tuple[QueryPlan, ...] = ()
 
 
 def is_metric_time(catalog: Catalog, item: Item, model: str, time_dimension: str | None) -> bool:
@@ -80,7 +89,73 @@ def is_metric_time(catalog: Catalog, item: Item, model: str, time_dimension: str
     return place is not None and not place.hops
 
 
-def branches_of(
+def plan_of(
+    catalog: Catalog,
+    metrics: Iterable[MetricName],
+    keys: tuple[Item, ...],
+    conditions: tuple[Condition, ...],
+    time_range: TimeRange | None,
+    shared: Mapping[Share, tuple[Item, ...]],
+) -> QueryPlan:
+    """Plan metrics by keys.
+
+    Args:
+        catalog: Where things are.
+        metrics: What is asked for.
+        keys: The group-by items.
+        conditions: The filters of the request.
+        time_range: Its time constraint.
+        shared: The keys within which each `Share` is meant.
+
+    Raises:
+        InvalidRequestError: A metric looks at other times without a time to group by.
+    """
+    leaves = Leaves(catalog)
+    outputs: list[Output] = []
+    totals: dict[tuple[Item, ...], dict[str, str]] = {}
+    for metric in metrics:
+        value = leaves.metric(metric.name, conditions, metric.calculation)
+        if isinstance(metric.calculation, Share):
+            by_name = totals.setdefault(shared[metric.calculation], {})
+            number = len(totals)
+            column = by_name.setdefault(metric.name, f"{metric.name}__total{number if number > 1 else ''}")
+            value = if_found(ratio(value, exp.column(column)))
+        elif metric.calculation is not None:
+            _check_timed(catalog, metric, leaves, value, keys)
+        outputs.append(Output(metric.column, value))
+    return QueryPlan(
+        keys,
+        _branches(catalog, leaves, keys, time_range),
+        tuple(outputs),
+        time_range,
+        tuple(_total(catalog, t, by_name, conditions, time_range) for t, by_name in totals.items()),
+    )
+
+
+def _total(
+    catalog: Catalog,
+    keys: tuple[Item, ...],
+    columns: Mapping[str, str],
+    conditions: tuple[Condition, ...],
+    time_range: TimeRange | None,
+) -> QueryPlan:
+    named = [MetricName(name, column) for name, column in columns.items()]
+    return plan_of(catalog, named, keys, conditions, time_range, {})
+
+
+def _check_timed(catalog: Catalog, metric: MetricName, leaves: Leaves, value: exp.Expr, keys: tuple[Item, ...]) -> None:
+    used = {c.name for c in value.find_all(exp.Column)}
+    for leaf, column in leaves.found.items():
+        model, time = leaf.aggregation.semantic_model, leaf.aggregation.time_dimension
+        if column in used and not any(is_metric_time(catalog, k, model, time) for k in keys):
+            raise InvalidRequestError(
+                f"'{metric.column}' looks at other times, so it has to be grouped by time",
+                where=f"metrics: {metric.name}",
+                fix="add metric_time to group_by",
+            )
+
+
+def _branches(
     catalog: Catalog, leaves: Leaves, keys: tuple[Item, ...], time_range: TimeRange | None
 ) -> tuple[Branch, ...]:
     """Put the leaves into as few scans as possible."""

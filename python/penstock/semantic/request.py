@@ -7,6 +7,7 @@ from typing import Literal
 
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.manifest.model import SavedQuery, SemanticManifest
+from penstock.semantic.calculations import Calculation, parse_metric
 from penstock.semantic.checked import checked
 from penstock.semantic.templates import parse_reference
 
@@ -15,10 +16,24 @@ Dialect = Literal["spark", "duckdb"]
 
 @dataclass(frozen=True)
 class MetricName:
-    """A metric to return, under its own name or an alias."""
+    """A metric to return, under its own name or an alias, and maybe looked at in another way.
+
+    Args:
+        name: Its name.
+        alias: The name of its column.
+        calculation: `Over`, `Ago`, `Change` or `Share` of `penstock.semantic.calculations`.
+    """
 
     name: str
     alias: str | None = None
+    calculation: Calculation | None = None
+
+    @property
+    def column(self) -> str:
+        """The name of its column."""
+        if self.alias or self.calculation is None:
+            return self.alias or self.name
+        return f"{self.name}__{self.calculation.suffix}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,7 @@ class MetricRequest:
     """One question.
 
     Args:
-        metrics: Names, or names with an alias.
+        metrics: Names, maybe with a way to look at them and an alias: 'revenue', 'revenue over 7 days as weekly'.
         group_by: Dunder names ('listing__country', 'metric_time__month'), calls (`Dimension('listing__country')`,
             `Metric('bookings', group_by=['listing'])`) or `GroupBy`.
         where: Filter templates; rows have to satisfy all.
@@ -114,7 +129,7 @@ def normalized(manifest: SemanticManifest, request: MetricRequest) -> MetricRequ
         if name not in manifest.saved_queries:
             raise UnknownNameError.of("saved query", name, manifest.saved_queries, where="saved_query")
         request = _with_saved(request, manifest.saved_queries[name])
-    metrics = tuple(MetricName(m.lower()) if isinstance(m, str) else m for m in request.metrics)
+    metrics = tuple(MetricName(*parse_metric(m)) if isinstance(m, str) else m for m in request.metrics)
     group_by = tuple(_group_by(g) for g in request.group_by)
     if not metrics and not group_by:
         raise InvalidRequestError(

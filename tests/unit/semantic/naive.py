@@ -114,6 +114,7 @@ class Shop:
             return _period(moment, name.removeprefix("metric_time__"))
         customer = self.customers.get(row["customer_id"], {})
         return {
+            "one": lambda: 1,
             "customer": lambda: row["customer_id"],
             "customer__name": lambda: customer.get("name"),
             "customer__is_member": lambda: customer.get("is_member"),
@@ -157,6 +158,48 @@ class Shop:
                 values.append(made(*got))
         return found
 
+    def over(
+        self,
+        metric: str,
+        grain: str,
+        others: Sequence[str],
+        begins: Callable[[dt.datetime], dt.datetime],
+        where: Callable[[str, Row], Any] = lambda table, row: True,
+        days: Callable[[dt.datetime], Any] = lambda day: True,
+    ) -> Answer:
+        """The metric over the days from `begins(end)` to the end of each period, of the days that are let through."""
+        ends: dict[Any, dt.datetime] = {}
+        for day in filter(days, self.days):
+            period = _period(day, grain)
+            ends[period] = max(day, ends.get(period, day))
+        found: Answer = {}
+        for period, end in ends.items():
+
+            def inside(table: str, row: Row, end: dt.datetime = end) -> Any:
+                moment = _period(row[TIMES[table]], "day")
+                return moment is not None and begins(end) <= moment <= end and where(table, row)
+
+            for (_, *key), values in self.answer((metric,), ("one", *others), inside).items():
+                found[(period, *key)] = values
+        return found
+
+    def before(
+        self,
+        metric: str,
+        grain: str,
+        others: Sequence[str],
+        back: Callable[[dt.datetime], dt.datetime],
+        where: Callable[[str, Row], Any] = lambda table, row: True,
+    ) -> Answer:
+        """The metric of the period some time before, shown at each period of the calendar."""
+        then = self.answer((metric,), (f"metric_time__{grain}", *others), where)
+        return {
+            (period, *key): values
+            for period in {_period(day, grain) for day in self.days}
+            for (moment, *key), values in then.items()
+            if moment == back(period)
+        }
+
     def _parts(
         self, metric: Metric, keys: Sequence[str], where: Callable[[str, Row], Any]
     ) -> dict[Key, list[list[Row]]]:
@@ -185,6 +228,24 @@ def _period(moment: dt.datetime | None, grain: str) -> Any:
         "extract_doy": lambda: moment.timetuple().tm_yday,
     }
     return starts[grain]()
+
+
+def months_before(count: int) -> Callable[[dt.datetime], dt.datetime]:
+    """So many months earlier, at the last day of a month that is too short."""
+
+    def back(day: dt.datetime) -> dt.datetime:
+        year, month = divmod(day.year * 12 + day.month - 1 - count, 12)
+        last = (dt.datetime(year + (month + 1) // 12, (month + 1) % 12 + 1, 1) - dt.timedelta(days=1)).day
+        return day.replace(year=year, month=month + 1, day=min(day.day, last))
+
+    return back
+
+
+def beside(*answers: Answer) -> Answer:
+    """Answers by the same keys as one, None where one of them lacks a group."""
+    widths = [len(next(iter(a.values()), [None])) for a in answers]
+    keys = dict.fromkeys(key for a in answers for key in a)
+    return {k: [v for a, n in zip(answers, widths, strict=True) for v in a.get(k, [None] * n)] for k in keys}
 
 
 def plain(value: Any) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from naive import Shop, ordered, rows_of
+from naive import Shop, beside, divided, minus, months_before, ordered, rows_of
 
 from penstock.semantic import GroupBy, MetricRequest
 
@@ -25,6 +26,54 @@ _ALL = (
     "revenue", "gift_revenue", "buyers", "avg_quantity", "most_quantity", "median_amount", "order_count", "refunded",
     "visits", "revenue_per_buyer", "gift_share", "refund_rate",
 )  # fmt: skip
+
+_MEMBER = ("customer__is_member",)
+_MONTH = ("metric_time__month",)
+
+
+def _days(count: int) -> Callable[[dt.datetime], dt.datetime]:
+    return lambda end: end - dt.timedelta(days=count - 1)
+
+
+def _rolling(s: Shop) -> list[tuple[Any, ...]]:
+    names = ("revenue_per_buyer", "refund_rate", "buyers")
+    return rows_of(beside(*(s.over(name, "day", _MEMBER, _days(9)) for name in names)))
+
+
+def _rolling_by_week(s: Shop) -> list[tuple[Any, ...]]:
+    return rows_of(beside(s.over("refund_rate", "week", (), _days(30)), s.over("median_amount", "week", (), _days(30))))
+
+
+def _to_date(s: Shop) -> list[tuple[Any, ...]]:
+    def shown(day: dt.datetime) -> bool:
+        return day < dt.datetime(2024, 2, 10)
+
+    def kept(_: str, row: Any) -> bool:
+        return s.customers.get(row["customer_id"], {}).get("is_member") is True
+
+    month = s.over("revenue", "month", (), lambda end: end.replace(day=1), kept, shown)
+    ever = s.over("gift_share", "month", (), lambda end: end.replace(year=2000), kept, shown)
+    return rows_of(beside(month, ever))
+
+
+def _changes(s: Shop) -> list[tuple[Any, ...]]:
+    back, keys = months_before(1), (*_MONTH, *_MEMBER)
+    now = s.answer(("revenue", "revenue_per_buyer"), keys)
+    then = beside(s.before("revenue", "month", _MEMBER, back), s.before("revenue_per_buyer", "month", _MEMBER, back))
+    both = beside(now, then)
+    return rows_of({key: [a, b, minus(a, b), divided(minus(x, y), y)] for key, (a, x, b, y) in both.items()})
+
+
+def _shares(s: Shop) -> list[tuple[Any, ...]]:
+    (all_buyers, all_refunds), by_month = s.answer(("buyers", "refund_rate"))[()], s.answer(("buyers",), _MONTH)
+    found = s.answer(("buyers", "refund_rate"), (*_MONTH, *_MEMBER))
+    return rows_of(
+        {
+            key: [n, divided(n, all_buyers), divided(n, by_month[key[:1]][0]), divided(rate, all_refunds)]
+            for key, (n, rate) in found.items()
+        }
+    )
+
 
 QUESTIONS: dict[str, Question] = {
     "NULL keys of three facts": _same(("revenue", "refunded", "visits", "buyers", "refund_rate"), ("customer",)),
@@ -73,6 +122,51 @@ QUESTIONS: dict[str, Question] = {
         MetricRequest((), ("Metric('order_count', group_by=['customer'])", "customer__name")),
         # without metrics rows are those of the entity's own table, to which the values are joined from both sides
         lambda s: ordered({(s.orders_of(c), s.customers.get(c, {}).get("name")) for c in (10, 11, 12, 13, 99)}),
+    ),
+    "nine days back, by day": Question(
+        MetricRequest(
+            ("revenue_per_buyer over 9 days", "refund_rate over 9 days", "buyers over 9 days"),
+            ("metric_time__day", *_MEMBER),
+        ),
+        _rolling,
+    ),
+    "thirty days to the end of a week": Question(
+        MetricRequest(("refund_rate over 30 days", "median_amount over 30 days"), ("metric_time__week",)),
+        _rolling_by_week,
+    ),
+    "to date, of members, up to a day": Question(
+        MetricRequest(
+            ("revenue month to date", "gift_share to date as so_far"),
+            _MONTH,
+            where=(
+                "{{ TimeDimension('metric_time', 'day') }} < '2024-02-10'",
+                "{{ Dimension('customer__is_member') }}",
+            ),
+        ),
+        _to_date,
+    ),
+    "a month ago, the change and the growth": Question(
+        MetricRequest(
+            (
+                "revenue",
+                "revenue 1 month ago",
+                "revenue change from 1 month ago",
+                "revenue_per_buyer growth from 1 month ago",
+            ),
+            (*_MONTH, *_MEMBER),
+        ),
+        _changes,
+    ),
+    "a month before each day": Question(
+        MetricRequest(("buyers 1 month ago",), ("metric_time__day",)),
+        lambda s: rows_of(s.before("buyers", "day", (), months_before(1))),
+    ),
+    "shares of distinct counts and of ratios": Question(
+        MetricRequest(
+            ("buyers", "buyers share of total", "buyers share within metric_time__month", "refund_rate share of total"),
+            (*_MONTH, *_MEMBER),
+        ),
+        _shares,
     ),
     "division, remainder and cast that fail": Question(
         MetricRequest(

@@ -80,3 +80,21 @@ def test_a_saved_query_is_added_to() -> None:
 def test_values_without_a_metric() -> None:
     asked = MetricRequest((), ("customer__region__region_name",), where=("{{ Dimension('customer__is_member') }}",))
     assert sorted(rows(asked), key=str) == [("north",), (None,)]
+
+
+def test_a_column_says_how_its_metric_is_looked_at() -> None:
+    asked = {
+        "revenue over 7 days": "revenue__over_7_days",
+        "Revenue  OVER 1 Month": "revenue__over_1_month",
+        "revenue to date": "revenue__to_date",
+        "revenue year to date": "revenue__year_to_date",
+        "revenue 2 weeks ago": "revenue__2_weeks_ago",
+        "revenue change from 1 year ago": "revenue__change_from_1_year_ago",
+        "revenue growth from 1 year ago as Growth": "Growth",
+        "revenue share of total": "revenue__share_of_total",
+        "revenue share within metric_time and customer": "revenue__share_within_metric_time_and_customer",
+    }
+    request = MetricRequest(tuple(asked), ("metric_time", "customer"), order_by=("-revenue__share_of_total", "Growth"))
+    compiled = compile_request(MANIFEST, request, "duckdb")
+    assert compiled.columns[2:] == tuple(asked.values())
+    assert [d[0] for d in CON.execute(compiled.sql).description] == list(compiled.columns)
