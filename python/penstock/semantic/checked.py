@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # Far above what a person or a tool asks for, and far below what a parser or an engine breaks at.
 _MOST_ITEMS = 1_000
+_MOST_SETS = 100
 _LONGEST_TEXT = 20_000
 _MOST_ROWS = 2**31 - 1  # Spark's LIMIT is an INT
 
@@ -26,6 +27,9 @@ def checked(request: MetricRequest) -> MetricRequest:
     """
     for part in _LISTS:
         _list(part, getattr(request, part))
+    _list("subtotals", request.subtotals, most=_MOST_SETS)
+    for kept in request.subtotals:
+        _list("subtotals", kept)
     if request.saved_query is not None:
         _text("saved_query", request.saved_query)
     if request.time_constraint is not None:
@@ -45,18 +49,20 @@ def checked(request: MetricRequest) -> MetricRequest:
     return request
 
 
-def _list(part: str, values: Any) -> None:
+def _list(part: str, values: Any, most: int = _MOST_ITEMS) -> None:
     if not isinstance(values, (tuple, list)):
         raise InvalidRequestError(
             f"{part} is a {type(values).__name__}, not a list", where=part, fix=f"{part}=({values!r:.60},)"
         )
-    if len(values) > _MOST_ITEMS:
+    if len(values) > most:
         raise InvalidRequestError(
-            f"{len(values)} items are too many", where=part, fix=f"ask for at most {_MOST_ITEMS} at once"
+            f"{len(values)} items are too many", where=part, fix=f"ask for at most {most} at once"
         )
     for value in values:
         if isinstance(value, str):
             _text(part, value)
+        elif part == "subtotals" and isinstance(value, (tuple, list)):
+            continue  # a set of items, looked at by itself
         elif part == "where" or not hasattr(value, "name"):
             raise InvalidRequestError(f"{value!r:.60} is a {type(value).__name__}, not a text", where=part)
         else:

@@ -16,7 +16,16 @@ from penstock.semantic.over_time import over_time_stage
 from penstock.semantic.plain import plain_stage
 from penstock.semantic.plan import Branch, QueryPlan, TimeRange, plan_of
 from penstock.semantic.render import render
-from penstock.semantic.request import CompiledQuery, Dialect, GroupBy, MetricName, MetricRequest, OrderBy, normalized
+from penstock.semantic.request import (
+    CompiledQuery,
+    Dialect,
+    GroupBy,
+    MetricName,
+    MetricRequest,
+    OrderBy,
+    as_group_by,
+    normalized,
+)
 from penstock.semantic.resolve import (
     Condition,
     condition,
@@ -28,6 +37,7 @@ from penstock.semantic.resolve import (
 )
 from penstock.semantic.scope import Context, Reads
 from penstock.semantic.stage import Stage, selected, subquery
+from penstock.semantic.subtotals import Sets, by_sets, marked, marker
 from penstock.semantic.time_range import widened
 from penstock.semantic.to_spine import joined_to_spine
 
@@ -99,14 +109,15 @@ class _Compiler:
         keys = tuple(self._item(g, facts, grain, "group_by") for g in group_by)
         names = _names(keys, group_by)
         keys = tuple(dict.fromkeys(keys))
-        columns = (*(names[k.column] for k in keys), *(m.column for m in metrics))
+        sets = self._sets(request, keys, facts, grain)
+        markers = {marker(k.column): marker(names[k.column]) for k in marked(keys, sets)}
+        columns = (*(names[k.column] for k in keys), *markers.values(), *(m.column for m in metrics))
         _check_unique(columns)
         time_range = self._time_range(request, keys, metrics)
         if metrics:
-            plan = plan_of(
-                self.catalog, metrics, keys, conditions, time_range, self._shared(metrics, keys, facts, grain)
-            )
-            select = self._select(plan, names)
+            shared = self._shared(metrics, keys, facts, grain)
+            plan = plan_of(self.catalog, metrics, keys, conditions, time_range, shared, sets)
+            select = self._select(plan, names | markers)
         else:
             select = distinct_values(
                 self.context, facts[0] if facts else None, keys, names, conditions, time_range,
@@ -114,7 +125,8 @@ class _Compiler:
             )  # fmt: skip
         if request.min_max_only:
             select, columns = _range_of(select, columns[0])
-        return self._ordered(select, order_by, request.limit, keys, names, metrics, facts, grain), columns, keys
+        select = self._ordered(select, order_by, request.limit, columns, keys, names, metrics, facts, grain)
+        return select, columns, keys
 
     def _item(self, given: GroupBy | OrderBy, facts: tuple[str, ...], grain: str, where: str) -> Item:
         if isinstance(given, GroupBy) and given.of:
@@ -153,22 +165,42 @@ class _Compiler:
             found[share] = tuple(items)
         return found
 
+    def _sets(self, request: MetricRequest, keys: tuple[Item, ...], facts: tuple[str, ...], grain: str) -> Sets:
+        """The keys, and the smaller sets of them by which subtotals are asked for; none where none are."""
+        found = [keys]
+        for names in request.subtotals:
+            items = [self._item(as_group_by(name, "subtotals"), facts, grain, "subtotals") for name in names]
+            for item in items:
+                if item not in keys:
+                    raise InvalidRequestError(
+                        f"a subtotal can't keep '{item.column}', which is not grouped by",
+                        where="subtotals",
+                        fix="add it to group_by",
+                    )
+            found.append(tuple(k for k in keys if k in items))
+        sets = tuple(dict.fromkeys(found))
+        return sets if len(sets) > 1 else ()
+
     def _select(self, plan: QueryPlan, names: dict[str, str]) -> exp.Select:
         stages = [self._stage(branch, plan) for branch in plan.branches]
-        totals = [(t.keys, self._select(t, {k.column: k.column for k in t.keys})) for t in plan.totals]
-        return combined(stages, plan.keys, plan.outputs, names, totals)
+        totals = []
+        for total in plan.totals:
+            columns = {k.column: k.column for k in total.keys}
+            totals.append((columns, self._select(total, columns)))
+        return combined(stages, names, plan.outputs, totals)
 
     def _stage(self, branch: Branch, plan: QueryPlan) -> Stage:
         shape = branch.shape
+        keys = branch.sets[0] if len(branch.sets) == 1 else plan.keys
         if shape.conversion is not None:
-            stage = conversion_stage(self.context, branch, plan.keys, plan.time_range)
+            stage = conversion_stage(self.context, branch, keys, plan.time_range)
         elif shape.running is not None or shape.shifts:
-            stage = over_time_stage(self.context, branch, plan.keys, plan.time_range)
+            stage = over_time_stage(self.context, branch, keys, plan.time_range)
         else:
-            stage = plain_stage(self.context, branch, plan.keys, plan.time_range)
+            stage = plain_stage(self.context, branch, keys, plan.time_range)
         if shape.to_spine and shape.running is None:
-            stage = joined_to_spine(self.context, stage, shape, plan.keys, plan.time_range)
-        return stage
+            stage = joined_to_spine(self.context, stage, shape, keys, plan.time_range)
+        return by_sets(stage, plan.keys, branch.sets, plan.sets) if branch.sets else stage
 
     def _paths(self, group_by: list[GroupBy], conditions: tuple[Condition, ...]) -> list[tuple[str, ...]]:
         """What has to be reached by a request without metrics; metric time is the spine's."""
@@ -203,23 +235,27 @@ class _Compiler:
         select: exp.Select,
         order_by: list[OrderBy],
         limit: int | None,
+        columns: tuple[str, ...],
         keys: tuple[Item, ...],
         names: dict[str, str],
         metrics: list[MetricName],
         facts: tuple[str, ...],
         grain: str,
     ) -> exp.Select:
+        shown = {column.lower(): column for column in columns}
         for order in order_by:
-            column = next((m.column for m in metrics if order.name in _called(m)), None)
+            column = None if order.grain or order.date_part else shown.get(order.name)
+            if column is None:
+                column = next((m.column for m in metrics if m.calculation is None and order.name == m.name), None)
             if column is None and order.name in self.catalog.manifest.metrics:
                 raise _not_in_answer(order.name, "metrics")
             if column is None:
-                item = next((k for k in keys if k.column == order.name), None) or self._item(
-                    order, facts, grain, "order_by"
-                )
+                item = self._item(order, facts, grain, "order_by")
                 if item not in keys:
                     raise _not_in_answer(item.column, "group_by")
                 column = names[item.column]
+            if marker(column) in columns:  # a subtotal comes after what it totals, and a NULL key among that
+                select = select.order_by(exp.Ordered(this=exp.column(marker(column))), copy=False)
             select = select.order_by(exp.Ordered(this=exp.column(column), desc=order.descending), copy=False)
         return select if limit is None else select.limit(limit, copy=False)
 
@@ -252,12 +288,6 @@ def _names(keys: tuple[Item, ...], group_by: list[GroupBy]) -> dict[str, str]:
                 fix="ask for it once",
             )
     return names
-
-
-def _called(metric: MetricName) -> tuple[str, ...]:
-    """The names, in lower case, by which a metric of the request may be ordered by."""
-    column = metric.column.lower()
-    return (column, metric.name) if metric.calculation is None else (column,)
 
 
 def _range_of(select: exp.Select, column: str) -> tuple[exp.Select, tuple[str, str]]:

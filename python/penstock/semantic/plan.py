@@ -16,6 +16,7 @@ from penstock.semantic.leaves import ConversionOf, Leaf, Leaves, Running, Shift
 from penstock.semantic.names import Item
 from penstock.semantic.request import MetricName
 from penstock.semantic.resolve import Condition, items_in
+from penstock.semantic.subtotals import Sets
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Branch:
-    """One scan: its shape and its leaves by column name."""
+    """One scan: its shape, its leaves by column name, and the sets of keys by which it is grouped at once.
+
+    `sets` is empty where there are no subtotals. Only a plain shape can have several.
+    """
 
     shape: Shape
     leaves: tuple[tuple[str, Leaf], ...]
+    sets: Sets = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class QueryPlan:
     """All of one metric query, but for its order and limit.
 
     `totals` are plans by some of its keys, whose outputs stand beside those of each group that agrees on these keys.
+    `sets` are the keys and all smaller sets of them by which subtotals are asked for; empty where none are.
     """
 
     keys: tuple[Item, ...]
@@ -77,6 +83,7 @@ class QueryPlan:
     outputs: tuple[Output, ...]
     time_range: TimeRange | None
     totals: tuple[QueryPlan, ...] = ()
+    sets: Sets = ()
 
 
 def is_metric_time(catalog: Catalog, item: Item, model: str, time_dimension: str | None) -> bool:
@@ -96,6 +103,7 @@ def plan_of(
     conditions: tuple[Condition, ...],
     time_range: TimeRange | None,
     shared: Mapping[Share, tuple[Item, ...]],
+    sets: Sets = (),
 ) -> QueryPlan:
     """Plan metrics by keys.
 
@@ -106,9 +114,11 @@ def plan_of(
         conditions: The filters of the request.
         time_range: Its time constraint.
         shared: The keys within which each `Share` is meant.
+        sets: The keys and all smaller sets of them by which subtotals are asked for; empty where none are.
 
     Raises:
-        InvalidRequestError: A metric looks at other times without a time to group by.
+        InvalidRequestError: A metric looks at other times without a time to group by, or a share's whole is not there
+            in a subtotal.
     """
     leaves = Leaves(catalog)
     outputs: list[Output] = []
@@ -116,19 +126,22 @@ def plan_of(
     for metric in metrics:
         value = leaves.metric(metric.name, conditions, metric.calculation)
         if isinstance(metric.calculation, Share):
+            _check_kept(metric, shared[metric.calculation], sets)
             by_name = totals.setdefault(shared[metric.calculation], {})
             number = len(totals)
             column = by_name.setdefault(metric.name, f"{metric.name}__total{number if number > 1 else ''}")
             value = if_found(ratio(value, exp.column(column)))
         elif metric.calculation is not None:
-            _check_timed(catalog, metric, leaves, value, keys)
+            for kept in sets or (keys,):
+                _check_timed(catalog, metric, leaves, value, kept)
         outputs.append(Output(metric.column, value))
     return QueryPlan(
         keys,
-        _branches(catalog, leaves, keys, time_range),
+        _branches_by_sets(catalog, leaves, keys, time_range, sets),
         tuple(outputs),
         time_range,
         tuple(_total(catalog, t, by_name, conditions, time_range) for t, by_name in totals.items()),
+        sets,
     )
 
 
@@ -153,6 +166,34 @@ def _check_timed(catalog: Catalog, metric: MetricName, leaves: Leaves, value: ex
                 where=f"metrics: {metric.name}",
                 fix="add metric_time to group_by",
             )
+
+
+def _check_kept(metric: MetricName, within: tuple[Item, ...], sets: Sets) -> None:
+    for kept in sets:
+        for item in within:
+            if item not in kept:
+                raise InvalidRequestError(
+                    f"a subtotal over all of '{item.column}' has no share within it",
+                    where=f"metrics: {metric.column}",
+                    fix=f"keep {item.column} in each of the subtotals",
+                )
+
+
+def _branches_by_sets(
+    catalog: Catalog, leaves: Leaves, keys: tuple[Item, ...], time_range: TimeRange | None, sets: Sets
+) -> tuple[Branch, ...]:
+    """The branches; with subtotals those of each set of keys, of which plain ones are one scan for all sets."""
+    whole = _branches(catalog, leaves, keys, time_range)
+    found = [replace(branch, sets=sets) for branch in whole if branch.shape.plain]
+    rest = {column for branch in whole if not branch.shape.plain for column, _ in branch.leaves}
+    if not sets or not rest:
+        return whole if not sets else tuple(found)
+    for kept in sets:
+        for branch in _branches(catalog, leaves, kept, time_range):
+            members = tuple((column, leaf) for column, leaf in branch.leaves if column in rest)
+            if members:
+                found.append(Branch(branch.shape, members, (kept,)))
+    return tuple(found)
 
 
 def _branches(

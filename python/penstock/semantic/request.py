@@ -76,6 +76,8 @@ class MetricRequest:
         where: Filter templates; rows have to satisfy all.
         order_by: Names ('-' first for descending), calls or `OrderBy`.
         limit: The most rows to return.
+        subtotals: Sets of group-by items to keep: each adds the rows over all values of the others, () the total over
+            everything. A boolean column `…__is_total` beside each item that is left out tells these rows.
         time_constraint: First and last moment of metric time, ISO text, both inclusive; widened to whole periods.
         saved_query: A saved query to start from; what the request says besides is added to it.
         min_max_only: Return only the least and the greatest value of the one group-by item.
@@ -87,6 +89,7 @@ class MetricRequest:
     where: tuple[str, ...] = ()
     order_by: tuple[str | OrderBy, ...] = ()
     limit: int | None = None
+    subtotals: tuple[tuple[str | GroupBy, ...], ...] = ()
     time_constraint: tuple[str, str] | None = None
     saved_query: str | None = None
     min_max_only: bool = False
@@ -130,7 +133,9 @@ def normalized(manifest: SemanticManifest, request: MetricRequest) -> MetricRequ
             raise UnknownNameError.of("saved query", name, manifest.saved_queries, where="saved_query")
         request = _with_saved(request, manifest.saved_queries[name])
     metrics = tuple(MetricName(*parse_metric(m)) if isinstance(m, str) else m for m in request.metrics)
-    group_by = tuple(_group_by(g) for g in request.group_by)
+    group_by = tuple(as_group_by(g, "group_by") for g in request.group_by)
+    if request.subtotals and not metrics:
+        raise InvalidRequestError("there is nothing to total without metrics", where="subtotals")
     if not metrics and not group_by:
         raise InvalidRequestError(
             "nothing is asked for", where="the request", fix="name at least one metric or one item to group by"
@@ -166,15 +171,20 @@ def _with_saved(request: MetricRequest, saved: SavedQuery) -> MetricRequest:
     )
 
 
-def _group_by(given: str | GroupBy) -> GroupBy:
+def as_group_by(given: str | GroupBy, where: str) -> GroupBy:
+    """An item to group by in its typed form.
+
+    Raises:
+        InvalidRequestError: It is no name.
+    """
     if isinstance(given, GroupBy):
         return replace(given, name=given.name.lower())
-    found = parse_reference(given, where="group_by")
+    found = parse_reference(given, where=where)
     if found.kind == "metric":
         if not found.group_by:
             raise InvalidRequestError(
                 f"the metric '{found.name}' is not grouped by; its value for an entity may be",
-                where="group_by",
+                where=where,
                 fix=f"put it into metrics, or write Metric('{found.name}', group_by=['entity'])",
             )
         return GroupBy(name=found.name, of=found.group_by)

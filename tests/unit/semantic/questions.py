@@ -75,6 +75,33 @@ def _shares(s: Shop) -> list[tuple[Any, ...]]:
     )
 
 
+def _subtotals(
+    s: Shop, metrics: tuple[str, ...], keys: tuple[str, ...], *sets: tuple[str, ...]
+) -> list[tuple[Any, ...]]:
+    """The answers by each set of keys, below one another."""
+    left = [k for k in keys if any(k not in kept for kept in sets)]
+    rows = []
+    for kept in (keys, *sets):
+        for key, values in s.answer(metrics, kept).items():
+            by_name = dict(zip(kept, key, strict=True))
+            rows.append((*(by_name.get(k) for k in keys), *(k not in kept for k in left), *values))
+    return ordered(rows)
+
+
+_REGION = "customer__region__region_name"
+
+
+def _rolling_subtotals(s: Shop) -> list[tuple[Any, ...]]:
+    names, seven = ("revenue", "revenue_7_days"), _days(7)
+    rows = []
+    for others in (_MEMBER, ()):
+        found = beside(s.answer(("revenue",), ("metric_time__day", *others)), s.over("revenue", "day", others, seven))
+        rows += [(day, *(key or [None]), False, not others, *values) for (day, *key), values in found.items()]
+    # without a time a running total is the total
+    rows += [(None, *key, True, False, value, value) for key, (value,) in s.answer(names[:1], _MEMBER).items()]
+    return ordered(rows)
+
+
 QUESTIONS: dict[str, Question] = {
     "NULL keys of three facts": _same(("revenue", "refunded", "visits", "buyers", "refund_rate"), ("customer",)),
     "keys that join nothing": _same(("revenue", "buyers"), ("customer__name",)),
@@ -167,6 +194,44 @@ QUESTIONS: dict[str, Question] = {
             (*_MONTH, *_MEMBER),
         ),
         _shares,
+    ),
+    "subtotals of sums, distinct counts, ratios and medians": Question(
+        MetricRequest(
+            ("revenue", "buyers", "refund_rate", "median_amount"),
+            ("metric_time__month", _REGION, "customer__is_member"),
+            subtotals=(("metric_time__month", _REGION), (_REGION,), ("customer__is_member",), ()),
+            order_by=("metric_time__month", _REGION),
+        ),
+        lambda s: _subtotals(
+            s,
+            ("revenue", "buyers", "refund_rate", "median_amount"),
+            ("metric_time__month", _REGION, "customer__is_member"),
+            ("metric_time__month", _REGION),
+            (_REGION,),
+            ("customer__is_member",),
+            (),
+        ),
+    ),
+    "a grand total alone": Question(
+        MetricRequest(("buyers", "gift_share"), ("customer",), subtotals=((),)),
+        lambda s: _subtotals(s, ("buyers", "gift_share"), ("customer",), ()),
+    ),
+    "subtotals of what is worked out by period": Question(
+        MetricRequest(
+            ("revenue", "revenue_7_days"),
+            ("metric_time__day", *_MEMBER),
+            subtotals=(("metric_time__day",), _MEMBER),
+        ),
+        _rolling_subtotals,
+    ),
+    "subtotals of nothing": Question(
+        MetricRequest(
+            ("buyers", "refunded"),
+            ("customer",),
+            where=("{{ TimeDimension('metric_time', 'day') }} > '2030-01-01'",),
+            subtotals=((),),
+        ),
+        lambda _: [],
     ),
     "division, remainder and cast that fail": Question(
         MetricRequest(

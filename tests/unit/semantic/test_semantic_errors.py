@@ -41,6 +41,21 @@ WRONG: list[tuple[MetricRequest, type[PenstockError], tuple[str, ...]]] = [
         UnknownNameError,
         ("unknown entity 'refund'", "refunded of refund"),
     ),
+    (MetricRequest(("revenue",), subtotals=(("customer",),)), InvalidRequestError, ("can't keep 'customer'",)),
+    (MetricRequest(("revenue",), ("customer",), subtotals=(("custome",),)), UnknownNameError, ("'custome'",)),
+    (MetricRequest(("revenue",), ("customer",), subtotals=("customer",)), InvalidRequestError, ("not a list",)),  # type: ignore[arg-type]
+    (MetricRequest(("revenue",), ("customer",), subtotals=((),) * 101), InvalidRequestError, ("101 items",)),
+    (MetricRequest((), ("customer",), subtotals=((),)), InvalidRequestError, ("without metrics",)),
+    (
+        MetricRequest(("revenue share within customer",), ("customer",), subtotals=((),)),
+        InvalidRequestError,
+        ("no share within it", "keep customer"),
+    ),
+    (
+        MetricRequest(("revenue_mom",), ("metric_time",), subtotals=((),)),
+        InvalidRequestError,
+        ("looks back in time", "add metric_time"),
+    ),
     (MetricRequest(("revenue over 2 fortnights",), ("metric_time",)), UnknownNameError, ("grain 'fortnight'",)),
     (
         MetricRequest(("revenue over 7 days",), ("customer",)),

@@ -98,3 +98,25 @@ def test_a_column_says_how_its_metric_is_looked_at() -> None:
     compiled = compile_request(MANIFEST, request, "duckdb")
     assert compiled.columns[2:] == tuple(asked.values())
     assert [d[0] for d in CON.execute(compiled.sql).description] == list(compiled.columns)
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_subtotal_comes_after_its_groups_and_a_null_key_among_them(sign: str) -> None:
+    got = rows(
+        MetricRequest(
+            ("revenue",),
+            ("metric_time__month", "customer__region__region_name"),
+            subtotals=(("metric_time__month",), ()),
+            order_by=("metric_time__month", f"{sign}customer__region__region_name"),
+        )
+    )
+    assert got[-1][:4] == (None, None, True, True)
+    for month in {r[0] for r in got[:-1]}:
+        of_month = [r for r in got if r[0] == month]
+        assert [r[3] for r in of_month] == [False] * (len(of_month) - 1) + [True]
+        names = [r[1] for r in of_month[:-1]]
+        assert names == [*sorted(filter(None, names), reverse=bool(sign)), *([None] if None in names else [])]
+    by_marker = rows(
+        MetricRequest(("revenue",), ("customer",), subtotals=((),), order_by=("-customer__is_total",), limit=1)
+    )
+    assert by_marker[0][:2] == (None, True)
