@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from penstock.profile import Target
     from penstock.semantic import CompiledQuery, MetricRequest
     from penstock.semantic.as_of import AsOf
+    from penstock.semantic.explain import Explanation
     from penstock.semantic.request import Dialect
+    from penstock.semantic.validate import Problem
 
 
 def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, Any]]) -> SparkSession:
@@ -188,6 +190,33 @@ class Project:
 
         compiled = compile_request(self.definitions, request, dialect)
         return compiled if as_of is None else replace(compiled, sql=read_as_of(compiled.sql, as_of, dialect))
+
+    def explain(self, request: MetricRequest, dialect: Dialect = "spark", *, as_of: AsOf | None = None) -> Explanation:
+        """How a metric request is answered; no engine is started. Arguments and errors as for `compile`."""
+        from penstock.semantic.explain import explain
+
+        told = explain(self.definitions, request, dialect)
+        return told if as_of is None else replace(told, query=self.compile(request, dialect, as_of=as_of))
+
+    def versions(self, relations: Iterable[str]) -> dict[str, int | None]:
+        """The present Delta version of relations, None of one that is no Delta table."""
+        return {name: spark_engine.delta_version(self.spark, name) for name in relations}
+
+    def problems(self, *, keys: bool = False) -> list[Problem]:
+        """What of the definitions would fail when it is asked for.
+
+        Args:
+            keys: Whether Spark is started to look for keys that are not unique.
+        """
+        from penstock.semantic.key_checks import key_checks
+        from penstock.semantic.validate import Problem, validate
+        from penstock.training_sets.kinds import types_of_contracts
+
+        found = list(validate(self.definitions, types_of_contracts(self.dbt_manifest)))
+        if keys:
+            for row in self.run(key_checks(self.definitions, "spark")).to_pylist():
+                found.append(Problem(row["place"], f"{row['problem']} ({row['keys']} times)"))
+        return found
 
     def query(self, request: MetricRequest, *, as_of: AsOf | None = None) -> pa.Table:
         """Answer a metric request; arguments and errors as for `compile`."""

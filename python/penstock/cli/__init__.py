@@ -18,9 +18,11 @@ def _penstock() -> None:
 
 def command_line() -> click.Group:
     """The command with all its subcommands."""
-    from penstock.cli import demo, doctor, metrics, package_path, serve, sql
+    from penstock.cli import demo, doctor, explain, lists, metrics, package_path, serve, sql, validate
 
-    asking = (metrics.query, metrics.compile_, metrics.list_, sql.sql)
+    for command in (lists.list_dimensions, lists.list_values):
+        metrics.list_.add_command(command)
+    asking = (metrics.query, metrics.compile_, explain.explain, validate.validate, metrics.list_, sql.sql)
     for command in (*asking, serve.serve, doctor.doctor, demo.demo, package_path.package_path):
         _penstock.add_command(command)
     return _penstock

@@ -167,6 +167,22 @@ def run(spark: SparkSession, sql: str) -> pa.Table:
         raise InvalidRequestError(str(error).split(";\n")[0].strip(), where="the SQL that ran") from error
 
 
+def delta_version(spark: SparkSession, relation: str) -> int | None:
+    """The present version of a Delta table; None of anything else.
+
+    Args:
+        spark: A session.
+        relation: Its name, as SQL text.
+    """
+    from pyspark.errors import AnalysisException
+
+    try:
+        row = spark.sql(f"DESCRIBE HISTORY {relation} LIMIT 1").first()
+    except AnalysisException:  # a view, or a table of another format
+        return None
+    return int(row["version"]) if row is not None else None
+
+
 @contextmanager
 def stderr_to(log: Path) -> Iterator[None]:
     """Point the process's stderr at a file while a child that inherits it is started."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlglot import exp
 
 from penstock.errors import InvalidRequestError, UnknownNameError
@@ -60,19 +62,34 @@ def compile_request(manifest: SemanticManifest, request: MetricRequest, dialect:
         ... # doctest: +SKIP
         ('metric_time__day', 'bookings')
     """
+    return build(manifest, request, dialect).query
+
+
+@dataclass(frozen=True)
+class Built:
+    """A compiled request with what it was made of: its tree, its keys and the plan of its metrics."""
+
+    query: CompiledQuery
+    tree: exp.Select
+    keys: tuple[Item, ...]
+    plan: QueryPlan | None
+
+
+def build(manifest: SemanticManifest, request: MetricRequest, dialect: Dialect) -> Built:
+    """Compile a request and keep what it was made of; arguments and errors as for `compile_request`."""
     if dialect not in ("spark", "duckdb"):
         raise UnknownNameError.of("dialect", dialect, ("spark", "duckdb"), where="dialect")
     request = normalized(manifest, request)
     compiler = _Compiler(catalog_of(manifest))
     try:
-        select, columns, keys = compiler.query(request)
-        sql = render(select, dialect)
+        tree, columns, keys = compiler.query(request)
+        sql = render(tree, dialect)
     except RecursionError as bad:
         raise InvalidRequestError(
             "its metrics or filters are nested too deeply to be compiled", where="the request"
         ) from bad
     reads = compiler.reads
-    return CompiledQuery(
+    query = CompiledQuery(
         sql=sql,
         columns=columns,
         models=tuple(reads.models),
@@ -81,6 +98,7 @@ def compile_request(manifest: SemanticManifest, request: MetricRequest, dialect:
         join_paths=tuple(reads.paths),
         grain=_answer_grain(compiler.catalog, keys),
     )
+    return Built(query, tree, keys, compiler.plan)
 
 
 def _answer_grain(catalog: Catalog, keys: tuple[Item, ...]) -> str | None:
@@ -93,6 +111,7 @@ class _Compiler:
         self.catalog = catalog
         self.reads = reads if reads is not None else Reads()
         self.context = Context(catalog, self.reads, self._metric_rows)
+        self.plan: QueryPlan | None = None
 
     def query(self, request: MetricRequest) -> tuple[exp.Select, tuple[str, ...], tuple[Item, ...]]:
         """The select of a whole request, its output columns and its keys."""
@@ -117,6 +136,7 @@ class _Compiler:
         if metrics:
             shared = self._shared(metrics, keys, facts, grain)
             plan = plan_of(self.catalog, metrics, keys, conditions, time_range, shared, sets)
+            self.plan = plan
             select = self._select(plan, names | markers)
         else:
             select = distinct_values(
