@@ -51,7 +51,7 @@ def _needed(request: Mapping[str, Any], definitions: Any, manifest: Any) -> Iter
     from dbt_penstock import requests
 
     compiled = requests.compiled(request, definitions, manifest.flat_graph)
-    named = requests.metric_names(request)
+    named = requests.metric_names(request, definitions)
     return [*compiled.node_ids, *(m.unique_id for m in manifest.metrics.values() if m.name in named)]
 
 

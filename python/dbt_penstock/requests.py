@@ -43,8 +43,10 @@ def compiled(
     return compile_training_set(definitions, _training_set(request, graph), "spark")
 
 
-def metric_names(request: Mapping[str, Any]) -> tuple[str, ...]:
-    """The metrics that a request names."""
+def metric_names(request: Mapping[str, Any], definitions: SemanticManifest) -> tuple[str, ...]:
+    """The metrics that a request, or the saved query that it asks for, names."""
+    if request["kind"] == "metrics" and request["saved_query"]:
+        return definitions.saved_queries[request["saved_query"].lower()].metrics
     if request["kind"] == "metrics":
         return tuple(parse_metric(text)[0] for text in request["metrics"])
     features = [parse_feature(text) for text in request["features"]]
@@ -56,8 +58,11 @@ def _metrics(request: Mapping[str, Any]) -> MetricRequest:
         metrics=_texts(request, "metrics"),
         group_by=_texts(request, "group_by"),
         where=_texts(request, "where"),
+        subtotals=tuple(_texts({**request, "subtotals": kept}, "subtotals") for kept in request["subtotals"]),
+        known_at=request["known_at"],
         order_by=_texts(request, "order_by"),
         limit=request["limit"],
+        saved_query=request["saved_query"],
     )
 
 

@@ -36,6 +36,7 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--subtotal", multiple=True, help="Items to keep, by commas, in rows over all else; 'total' for none."
             ),
+            click.option("--known-at", help="A moment: count only what was known before it."),
             click.option("--order-by", default="", help="Names, by commas; -name for descending."),
             click.option("--limit", type=int, help="At most so many rows."),
             click.option(
@@ -113,6 +114,7 @@ def request_of(
     group_by: str,
     where: tuple[str, ...],
     subtotal: tuple[str, ...],
+    known_at: str | None,
     order_by: str,
     limit: int | None,
 ) -> MetricRequest:
@@ -122,6 +124,7 @@ def request_of(
         group_by=_names(group_by),
         where=where,
         subtotals=tuple(() if kept == "total" else _names(kept) for kept in subtotal),
+        known_at=known_at,
         order_by=_names(order_by),
         limit=limit,
     )

@@ -30,6 +30,8 @@ def checked(request: MetricRequest) -> MetricRequest:
     _list("subtotals", request.subtotals, most=_MOST_SETS)
     for kept in request.subtotals:
         _list("subtotals", kept)
+    if request.known_at is not None:
+        _text("known_at", request.known_at)
     if request.saved_query is not None:
         _text("saved_query", request.saved_query)
     if request.time_constraint is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -40,7 +41,7 @@ from penstock.semantic.resolve import (
 from penstock.semantic.scope import Context, Reads
 from penstock.semantic.stage import Stage, selected, subquery
 from penstock.semantic.subtotals import Sets, by_sets, marked, marker
-from penstock.semantic.time_range import widened
+from penstock.semantic.time_range import moment_of, widened
 from penstock.semantic.to_spine import joined_to_spine
 
 
@@ -112,9 +113,12 @@ class _Compiler:
         self.reads = reads if reads is not None else Reads()
         self.context = Context(catalog, self.reads, self._metric_rows)
         self.plan: QueryPlan | None = None
+        self._known_at: dt.datetime | None = None
 
     def query(self, request: MetricRequest) -> tuple[exp.Select, tuple[str, ...], tuple[Item, ...]]:
         """The select of a whole request, its output columns and its keys."""
+        if request.known_at is not None:
+            self._known_at = moment_of(request.known_at, where="known_at")
         metrics = [m for m in request.metrics if isinstance(m, MetricName)]
         group_by = [g for g in request.group_by if isinstance(g, GroupBy)]
         order_by = [o for o in request.order_by if isinstance(o, OrderBy)]
@@ -135,7 +139,7 @@ class _Compiler:
         time_range = self._time_range(request, keys, metrics)
         if metrics:
             shared = self._shared(metrics, keys, facts, grain)
-            plan = plan_of(self.catalog, metrics, keys, conditions, time_range, shared, sets)
+            plan = plan_of(self.catalog, metrics, keys, conditions, time_range, shared, sets, self._known_at)
             self.plan = plan
             select = self._select(plan, names | markers)
         else:
@@ -247,7 +251,9 @@ class _Compiler:
     def _metric_rows(self, name: str, group_by: tuple[str, ...]) -> tuple[exp.Select, str, tuple[str, ...]]:
         """A metric by entities, for a filter: its select, the value's column and the entities'."""
         request = MetricRequest(metrics=(MetricName(name),), group_by=tuple(GroupBy(g) for g in group_by))
-        select, columns, _ = _Compiler(self.catalog, self.reads).query(request)
+        inner = _Compiler(self.catalog, self.reads)
+        inner._known_at = self._known_at
+        select, columns, _ = inner.query(request)
         return select, columns[-1], columns[:-1]
 
     def _ordered(

@@ -11,6 +11,7 @@ from sqlglot import exp
 from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidDefinitionError
 from penstock.semantic.expressions import all_of, earlier, truncated
+from penstock.semantic.known import known_test
 from penstock.semantic.leaves import ConversionOf
 from penstock.semantic.names import Item, coarsest
 from penstock.semantic.plain import within_range
@@ -37,6 +38,8 @@ def conversion_stage(context: Context, branch: Branch, keys: tuple[Item, ...], t
     tests = [base.condition(c) for c in (*shape.own, *shape.extra)]
     if time_range is not None:
         tests.append(within_range(base.time(), time_range))
+    if shape.known is not None:
+        tests.append(known_test(base, shape.known))
     base_columns = {
         _MOMENT: truncated(grain, base.time()),
         _ENTITY: _element(base, of.entity, branch),
@@ -56,6 +59,8 @@ def conversion_stage(context: Context, branch: Branch, keys: tuple[Item, ...], t
     else:
         parts, group_by = {_VALUE: value}, 0
     done_tests = [done.condition(c) for c in of.conditions]
+    if of.known is not None:
+        done_tests.append(known_test(done, of.known))
     counted = _rows(done, {**done_columns, **parts}, done_tests, group_by=group_by)
     if not entry.decomposable:
         # the rows of one entity at one moment stay apart; a number within them keeps each for itself

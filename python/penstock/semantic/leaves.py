@@ -5,6 +5,7 @@ Ratios and derived metrics, however nested, come out as one expression; equal le
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -14,6 +15,7 @@ from penstock.manifest.model import Aggregation, Metric, MetricInput, Window
 from penstock.semantic.calculations import Ago, Calculation, Change, Over
 from penstock.semantic.catalog import Catalog
 from penstock.semantic.expressions import if_found, ratio, user_expression
+from penstock.semantic.known import Known, known_of
 from penstock.semantic.names import GRAINS
 from penstock.semantic.resolve import Condition, condition, default_grain
 
@@ -53,6 +55,7 @@ class ConversionOf:
     constant_properties: tuple[tuple[str, str], ...]
     metric: str
     conditions: tuple[Condition, ...]
+    known: Known | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Leaf:
         to_spine: Whether moments without rows are returned too.
         fill: What stands for NULL.
         conversion: Set where rows of another fact are counted for these rows.
+        known: Which rows count, where the request asks about what was known at a moment.
     """
 
     metric: str
@@ -80,13 +84,20 @@ class Leaf:
     to_spine: bool = False
     fill: int | float | None = None
     conversion: ConversionOf | None = None
+    known: Known | None = None
 
 
 @dataclass
 class Leaves:
-    """Collects the leaves of all metrics of a request."""
+    """Collects the leaves of all metrics of a request.
+
+    Args:
+        catalog: Where things are.
+        known_at: The moment whose knowledge is asked for; None for all that there is.
+    """
 
     catalog: Catalog
+    known_at: dt.datetime | None = None
     found: dict[Leaf, str] = field(default_factory=dict)
 
     def metric(self, name: str, conditions: tuple[Condition, ...], calculation: Calculation | None = None) -> exp.Expr:
@@ -207,7 +218,11 @@ class Leaves:
             shifts=shifts,
             to_spine=metric.join_to_timespine,
             fill=metric.fill_nulls_with,
+            known=self._known(metric),
         )
+
+    def _known(self, metric: Metric) -> Known | None:
+        return None if self.known_at is None else known_of(self.catalog, metric, self.known_at)
 
     def _cumulative(self, metric: Metric, conditions: tuple[Condition, ...], shifts: tuple[Shift, ...]) -> exp.Expr:
         assert metric.cumulative is not None
@@ -238,6 +253,7 @@ class Leaves:
                 *self._conditions(conversion_metric.name, conversion_metric.filters),
                 *self._conditions(conversion_metric.name, spec.conversion.filters, user=metric.name),
             ),
+            known=self._known(conversion_metric),
         )
         converted = replace(
             base,

@@ -15,6 +15,7 @@ from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidRequestError
 from penstock.semantic.custom_offset import OffsetSpine
 from penstock.semantic.expressions import all_of, any_of, earlier, truncated
+from penstock.semantic.known import known_test
 from penstock.semantic.leaves import Running, Shift
 from penstock.semantic.names import METRIC_TIME, Item, finer_or_same, is_standard
 from penstock.semantic.plain import within_range
@@ -82,6 +83,8 @@ class _OverTime:
     def _split_conditions(self) -> None:
         """Conditions on rows are for the rows; those on a moved time wait until the time is there."""
         shifts = self.shape.shifts
+        if self.shape.known is not None:
+            self.row_tests.append(known_test(self.scope, self.shape.known))
         own = (*self.shape.own, *self.shape.extra)
         # level n: n shifts are between the condition's time and the row's; a running total stands before all of them
         levels = [(c, 0) for c in own] + [(c, i + 1) for i, s in enumerate(shifts) for c in s.conditions]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from penstock.manifest.model import NonAdditive
 from penstock.semantic.calculations import Share
 from penstock.semantic.catalog import Catalog
 from penstock.semantic.expressions import if_found, ratio
+from penstock.semantic.known import Known
 from penstock.semantic.leaves import ConversionOf, Leaf, Leaves, Running, Shift
 from penstock.semantic.names import Item
 from penstock.semantic.request import MetricName
@@ -44,6 +46,7 @@ class Shape:
     conversion: ConversionOf | None = None
     own: tuple[Condition, ...] = ()
     extra: tuple[Condition, ...] = ()
+    known: Known | None = None
 
     @property
     def plain(self) -> bool:
@@ -104,6 +107,7 @@ def plan_of(
     time_range: TimeRange | None,
     shared: Mapping[Share, tuple[Item, ...]],
     sets: Sets = (),
+    known_at: dt.datetime | None = None,
 ) -> QueryPlan:
     """Plan metrics by keys.
 
@@ -115,12 +119,13 @@ def plan_of(
         time_range: Its time constraint.
         shared: The keys within which each `Share` is meant.
         sets: The keys and all smaller sets of them by which subtotals are asked for; empty where none are.
+        known_at: The moment whose knowledge is asked for.
 
     Raises:
         InvalidRequestError: A metric looks at other times without a time to group by, or a share's whole is not there
             in a subtotal.
     """
-    leaves = Leaves(catalog)
+    leaves = Leaves(catalog, known_at)
     outputs: list[Output] = []
     totals: dict[tuple[Item, ...], dict[str, str]] = {}
     for metric in metrics:
@@ -140,20 +145,12 @@ def plan_of(
         _branches_by_sets(catalog, leaves, keys, time_range, sets),
         tuple(outputs),
         time_range,
-        tuple(_total(catalog, t, by_name, conditions, time_range) for t, by_name in totals.items()),
+        tuple(
+            plan_of(catalog, [MetricName(*n) for n in by_name.items()], t, conditions, time_range, {}, (), known_at)
+            for t, by_name in totals.items()
+        ),
         sets,
     )
-
-
-def _total(
-    catalog: Catalog,
-    keys: tuple[Item, ...],
-    columns: Mapping[str, str],
-    conditions: tuple[Condition, ...],
-    time_range: TimeRange | None,
-) -> QueryPlan:
-    named = [MetricName(name, column) for name, column in columns.items()]
-    return plan_of(catalog, named, keys, conditions, time_range, {})
 
 
 def _check_timed(catalog: Catalog, metric: MetricName, leaves: Leaves, value: exp.Expr, keys: tuple[Item, ...]) -> None:
@@ -222,9 +219,9 @@ def _shape(catalog: Catalog, leaf: Leaf, keys: tuple[Item, ...], time_range: Tim
         conversion=leaf.conversion,
     )
     if special.plain:
-        needs_time = timed_keys or timed_conditions or time_range is not None or catalog.has_validity
+        needs_time = timed_keys or timed_conditions or time_range is not None or leaf.known or catalog.has_validity
         return special if needs_time else replace(special, time_dimension=None)
-    return replace(special, own=leaf.own, extra=leaf.extra)
+    return replace(special, own=leaf.own, extra=leaf.extra, known=leaf.known)
 
 
 def _looks_at_time(catalog: Catalog, model: str, time: str | None, condition: Condition) -> bool:

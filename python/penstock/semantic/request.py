@@ -78,6 +78,7 @@ class MetricRequest:
         limit: The most rows to return.
         subtotals: Sets of group-by items to keep: each adds the rows over all values of the others, () the total over
             everything. A boolean column `…__is_total` beside each item that is left out tells these rows.
+        known_at: ISO text of a moment: only what was known before it counts, as the metrics' `meta` declares.
         time_constraint: First and last moment of metric time, ISO text, both inclusive; widened to whole periods.
         saved_query: A saved query to start from; what the request says besides is added to it.
         min_max_only: Return only the least and the greatest value of the one group-by item.
@@ -90,6 +91,7 @@ class MetricRequest:
     order_by: tuple[str | OrderBy, ...] = ()
     limit: int | None = None
     subtotals: tuple[tuple[str | GroupBy, ...], ...] = ()
+    known_at: str | None = None
     time_constraint: tuple[str, str] | None = None
     saved_query: str | None = None
     min_max_only: bool = False
@@ -136,6 +138,8 @@ def normalized(manifest: SemanticManifest, request: MetricRequest) -> MetricRequ
     group_by = tuple(as_group_by(g, "group_by") for g in request.group_by)
     if request.subtotals and not metrics:
         raise InvalidRequestError("there is nothing to total without metrics", where="subtotals")
+    if request.known_at is not None and not metrics:
+        raise InvalidRequestError("only rows of metrics are known at a time", where="known_at", fix="ask for a metric")
     if not metrics and not group_by:
         raise InvalidRequestError(
             "nothing is asked for", where="the request", fix="name at least one metric or one item to group by"

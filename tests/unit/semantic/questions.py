@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from naive import Shop, beside, divided, minus, months_before, ordered, rows_of
+from naive import Shop, beside, different, divided, minus, months_before, ordered, rows_of
 
 from penstock.semantic import GroupBy, MetricRequest
 
@@ -100,6 +100,35 @@ def _rolling_subtotals(s: Shop) -> list[tuple[Any, ...]]:
     # without a time a running total is the total
     rows += [(None, *key, True, False, value, value) for key, (value,) in s.answer(names[:1], _MEMBER).items()]
     return ordered(rows)
+
+
+def _known(moment: dt.datetime, *, payment: bool) -> Callable[[str, Any], Any]:
+    """Whether a row was known: an order when it is paid (or, to some metrics, at once), a refund two days later."""
+
+    def known(table: str, row: Any) -> Any:
+        if table == "orders":
+            then = max(row["ordered_at"], row["paid_at"] or dt.datetime.max) if payment else row["ordered_at"]
+        else:
+            then = row["refunded_at"] + dt.timedelta(days=2) if table == "refunds" else row["visited_at"]
+        return then < moment
+
+    return known
+
+
+def _as_known(s: Shop) -> list[tuple[Any, ...]]:
+    """What was known at the very moment of a payment, which itself was not."""
+    paid, placed = (_known(dt.datetime(2024, 2, 2), payment=payment) for payment in (True, False))
+    answers = (
+        s.answer(("revenue", "refunded", "visits"), _MEMBER, paid),
+        s.answer(("buyers",), _MEMBER, placed),
+    )
+    return rows_of(beside(*answers))
+
+
+def _rolling_as_known(s: Shop) -> list[tuple[Any, ...]]:
+    known = _known(dt.datetime(2024, 1, 10, 9), payment=True)
+    week = s.over("revenue", "day", (), _days(7), known)
+    return rows_of(beside(week, s.before("refunded", "day", (), lambda d: d - dt.timedelta(days=1), known)))
 
 
 QUESTIONS: dict[str, Question] = {
@@ -232,6 +261,22 @@ QUESTIONS: dict[str, Question] = {
             subtotals=((),),
         ),
         lambda _: [],
+    ),
+    "what was known at a moment": Question(
+        MetricRequest(("revenue", "refunded", "visits", "buyers"), _MEMBER, known_at="2024-02-02"), _as_known
+    ),
+    "what was known, of those known to have spent enough": Question(
+        MetricRequest(
+            ("revenue", "buyers"),
+            known_at="2024-02-02",
+            where=("{{ Metric('revenue', group_by=['customer']) }} >= 10 OR {{ Entity('customer') }} = 12",),
+        ),
+        # customer 10 has paid 10.0 by then; of customer 12 nothing but the order itself is known
+        lambda s: ordered([(10.0, different([10, 12]))]),
+    ),
+    "what was known of a week and a day ago": Question(
+        MetricRequest(("revenue over 7 days", "refunded 1 day ago"), ("metric_time",), known_at="2024-01-10T09:00"),
+        _rolling_as_known,
     ),
     "division, remainder and cast that fail": Question(
         MetricRequest(

@@ -56,6 +56,10 @@ WRONG: list[tuple[MetricRequest, type[PenstockError], tuple[str, ...]]] = [
         InvalidRequestError,
         ("looks back in time", "add metric_time"),
     ),
+    (MetricRequest(("last_balance",), known_at="2024-01-01"), InvalidDefinitionError, ("not declared when a row",)),
+    (MetricRequest(("revenue",), known_at="yesterday"), InvalidRequestError, ("no date", "where: known_at")),
+    (MetricRequest(("revenue",), known_at="2024-01-01T00:00Z"), InvalidRequestError, ("time zone", "where: known_at")),
+    (MetricRequest((), ("customer",), known_at="2024-01-01"), InvalidRequestError, ("ask for a metric",)),
     (MetricRequest(("revenue over 2 fortnights",), ("metric_time",)), UnknownNameError, ("grain 'fortnight'",)),
     (
         MetricRequest(("revenue over 7 days",), ("customer",)),
