@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import InvalidRequestError, PenstockError, UnknownNameError
+from penstock.errors import InvalidDefinitionError, InvalidRequestError, PenstockError, UnknownNameError
 from penstock.semantic import CompiledQuery, MetricRequest, compile_request
 from penstock.semantic.calculations import parse_metric
+from penstock.semantic.key_checks import key_checks
+from penstock.semantic.validate import validate
 from penstock.training_sets import (
     CompiledTrainingSet,
     MetricFeature,
@@ -25,10 +28,18 @@ if TYPE_CHECKING:
 _RUN_NOTHING = ("compile", "generate", "list", "parse")
 
 
+@dataclass(frozen=True)
+class Checks:
+    """The data test of all definitions: its SQL, and the dbt nodes that it reads."""
+
+    sql: str
+    node_ids: tuple[str, ...]
+
+
 def compiled(
     request: Mapping[str, Any], definitions: SemanticManifest, graph: Mapping[str, Any]
-) -> CompiledQuery | CompiledTrainingSet:
-    """Compile a request for metrics or for a training set to Spark's SQL.
+) -> CompiledQuery | CompiledTrainingSet | Checks:
+    """Compile a request for metrics, for a training set, or for the test of all definitions to Spark's SQL.
 
     Args:
         request: As the macros pass it: a `kind`, and the arguments of that macro.
@@ -40,7 +51,27 @@ def compiled(
     """
     if request["kind"] == "metrics":
         return compile_request(definitions, _metrics(request), "spark")
+    if request["kind"] == "definitions":
+        _check(definitions, graph)
+        return Checks(key_checks(definitions, "spark"), described_nodes(definitions))
     return compile_training_set(definitions, _training_set(request, graph), "spark")
+
+
+def described_nodes(definitions: SemanticManifest) -> tuple[str, ...]:
+    """The dbt nodes under all semantic models and time spines."""
+    nodes = [*(m.node_id for m in definitions.models.values()), *(s.node_id for s in definitions.time_spines)]
+    return tuple(dict.fromkeys(node for node in nodes if node))
+
+
+def _check(definitions: SemanticManifest, graph: Mapping[str, Any]) -> None:
+    """Refuse definitions that would fail when they are asked for."""
+    problems = validate(definitions, types_of_contracts(graph))
+    if problems:
+        lines = [f"{p.where}: {p.what}" + (f" (did you mean {', '.join(p.near)}?)" if p.near else "") for p in problems]
+        raise InvalidDefinitionError(
+            f"{len(problems)} definitions would fail when they are asked for\n  " + "\n  ".join(lines),
+            fix="penstock validate tells each with its fix",
+        )
 
 
 def metric_names(request: Mapping[str, Any], definitions: SemanticManifest) -> tuple[str, ...]:
@@ -49,6 +80,8 @@ def metric_names(request: Mapping[str, Any], definitions: SemanticManifest) -> t
         return definitions.saved_queries[request["saved_query"].lower()].metrics
     if request["kind"] == "metrics":
         return tuple(parse_metric(text)[0] for text in request["metrics"])
+    if request["kind"] == "definitions":
+        return ()
     features = [parse_feature(text) for text in request["features"]]
     return tuple(feature.metric for feature in features if isinstance(feature, MetricFeature))
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from penstock.engines import spark as spark_engine
 from penstock.errors import EnvironmentProblem, UnknownNameError
 from penstock.home import home
+from penstock.manifest.exports import unbuilt_exports
 from penstock.manifest.graph import manifest_from_graph
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
     from penstock.manifest.model import SemanticManifest
     from penstock.profile import Target
@@ -213,14 +214,27 @@ class Project:
         from penstock.training_sets.kinds import types_of_contracts
 
         found = list(validate(self.definitions, types_of_contracts(self.dbt_manifest)))
+        for saved, table in unbuilt_exports(self.definitions, self.dbt_manifest):
+            fix = f"add a model {table}.sql with the line {{{{ penstock.saved_query('{saved}') }}}}"
+            found.append(Problem(f"saved query {saved}, export {table}", "no model builds it", (), fix))
         if keys:
             for row in self.run(key_checks(self.definitions, "spark")).to_pylist():
                 found.append(Problem(row["place"], f"{row['problem']} ({row['keys']} times)"))
         return found
 
     def query(self, request: MetricRequest, *, as_of: AsOf | None = None) -> pa.Table:
-        """Answer a metric request; arguments and errors as for `compile`."""
+        """Answer a metric request as an Arrow table (`.to_pandas()` makes a pandas frame of it).
+
+        Arguments and errors are those of `compile`.
+        """
         return self.run(self.compile(request, as_of=as_of).sql)
+
+    def dataframe(self, request: MetricRequest, *, as_of: AsOf | None = None) -> DataFrame:
+        """The answer to a metric request as a Spark DataFrame, which nothing has been read for yet.
+
+        Arguments and errors are those of `compile`.
+        """
+        return self.spark.sql(self.compile(request, as_of=as_of).sql)
 
     def sql(self, statement: str) -> pa.Table:
         """Run one statement of Spark SQL in which `predict('model', …)` may stand.

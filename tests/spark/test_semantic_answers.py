@@ -11,10 +11,12 @@ from naive import Shop, ordered, rows_of
 from questions import QUESTIONS
 
 from penstock.manifest.load import load_manifest
+from penstock.project import Project
 from penstock.semantic import MetricRequest, compile_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pyspark.sql import SparkSession
 
@@ -74,3 +76,26 @@ def test_null_comes_last_in_both_orders(shop_session: SparkSession, sign: str) -
     names = [r[0] for r in shop_session.sql(compile_request(MANIFEST, request, "spark").sql).collect()]
     there = [n for n in names if n is not None]
     assert names == [*sorted(there, reverse=bool(sign)), None]
+
+
+def test_a_project_answers_as_arrow_as_pandas_and_lazily(shop_session: SparkSession, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.__dict__ |= {"spark": shop_session, "definitions": MANIFEST, "dbt_manifest": {}}
+    request = MetricRequest(("revenue", "buyers"), ("customer",), order_by=("customer",))
+    expected = rows_of(NAIVE.answer(("revenue", "buyers"), ("customer",)))
+    answer = project.query(request)
+    assert ordered(row.values() for row in answer.to_pylist()) == expected
+    assert list(answer.to_pandas().columns) == ["customer", "revenue", "buyers"]
+    lazy = project.dataframe(request)
+    assert ordered(lazy.where("revenue > 3").collect()) == [r for r in expected if r[1] is not None and r[1] > 3]
+    assert project.versions(["shop.orders"]) == {"shop.orders": None}
+    shop_session.sql("CREATE TABLE shop.delta_orders USING DELTA AS SELECT * FROM shop.orders")
+    shop_session.sql("DELETE FROM shop.delta_orders WHERE order_id = 1")
+    assert project.versions(["shop.delta_orders"]) == {"shop.delta_orders": 1}
+    assert project.problems(keys=True) == []
+    shop_session.sql("INSERT INTO shop.regions VALUES (1, 'again')")
+    (problem,) = project.problems(keys=True)
+    assert (problem.where, problem.what) == (
+        "semantic model regions, entity region",
+        "several rows for one region (1 times)",
+    )
