@@ -14,8 +14,8 @@ def safe_divisions(tree: exp.Expr) -> exp.Expr:
         tree: An expression of a user; it is changed in place.
 
     Example:
-        >>> safe_divisions(exp.maybe_parse("a / b + c % 2")).sql()
-        'a / NULLIF(b, 0) + c % 2'
+        >>> safe_divisions(exp.maybe_parse("a / b + c % d + e / 2")).sql()
+        'a / NULLIF(b, 0) + c % NULLIF(d, 0) + e / 2'
     """
     for division in list(tree.find_all(*_DIVISIONS)):
         if isinstance(division, exp.Div):

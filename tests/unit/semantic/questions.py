@@ -268,15 +268,29 @@ QUESTIONS: dict[str, Question] = {
     "what was known, of those known to have spent enough": Question(
         MetricRequest(
             ("revenue", "buyers"),
-            known_at="2024-02-02",
-            where=("{{ Metric('revenue', group_by=['customer']) }} >= 10 OR {{ Entity('customer') }} = 12",),
+            known_at="2024-01-03T12:00",
+            where=("{{ Metric('revenue', group_by=['customer']) }} < 5",),
         ),
-        # customer 10 has paid 10.0 by then; of customer 12 nothing but the order itself is known
-        lambda s: ordered([(10.0, different([10, 12]))]),
+        # customer 10 has paid 2.5 of 10 by then, customer 11 all of 1.25
+        lambda s: ordered([(3.75, different([10, 11]))]),
+    ),
+    "which conversions were known": Question(
+        MetricRequest(("visit_to_order",), known_at="2024-01-02T12:00"),
+        # three visits before that; of the orders after them one was paid
+        lambda s: ordered([(1 / 3,)]),
     ),
     "what was known of a week and a day ago": Question(
         MetricRequest(("revenue over 7 days", "refunded 1 day ago"), ("metric_time",), known_at="2024-01-10T09:00"),
         _rolling_as_known,
+    ),
+    "a share among groups of a NULL key": Question(
+        MetricRequest((f"order_count share within {_REGION}",), (_REGION, "customer")),
+        lambda s: rows_of(
+            {
+                key: [divided(count, s.answer(("order_count",), (_REGION,))[key[:1]][0])]
+                for key, (count,) in s.answer(("order_count",), (_REGION, "customer")).items()
+            }
+        ),
     ),
     "division, remainder and cast that fail": Question(
         MetricRequest(

@@ -54,6 +54,7 @@ REFUSED = {
     "many filters": MetricRequest(("revenue",), where=("1 = 1",) * 2000),
     "a long name": MetricRequest(("r" * 10_000_000,)),
     "a long path": MetricRequest(("revenue",), ("__".join(["customer"] * 2000),)),
+    "a long filter": MetricRequest(("revenue",), where=("1 = 1 AND " * 5000 + "1 = 1",)),
     "parentheses": MetricRequest(("revenue",), where=("(" * 9000 + "1 = 1" + ")" * 9000,)),
     "negations": MetricRequest(("revenue",), where=("NOT " * 4000 + "1 = 1",)),
     "cases": MetricRequest(("revenue",), where=("CASE WHEN 1 = 1 THEN " * 600 + "1 = 1" + " END" * 600,)),

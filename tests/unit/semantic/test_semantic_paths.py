@@ -10,6 +10,7 @@ import pytest
 from penstock.errors import InvalidRequestError
 from penstock.manifest.load import load_manifest
 from penstock.semantic import MetricRequest, compile_request
+from penstock.semantic.listing import dimensions_for
 
 # Sales have a buyer and a payer, who are both people; two tables tell where a person lives; a chain of six tables
 # hangs on what was sold.
@@ -108,6 +109,14 @@ def test_two_models_in_the_middle_are_refused_and_chosen_by_name() -> None:
     assert both == sorted([("Bonn", "Ulm", 10.0), ("Ulm", "Bonn", 20.0), (None, None, 120.0)], key=str)
     where = ("{{ Dimension('buyer__mail__town__town') }} = 'Ulm'",)
     assert rows(TWO_WAYS, where=where) == [(20.0,)]
+
+
+def test_what_is_listed_means_one_thing() -> None:
+    names = {d.name for d in dimensions_for(TWO_WAYS, ("amount",))}
+    assert "payer__name" in names
+    assert not names & {"buyer__name", "buyer__town__town"}
+    for name in names - {"metric_time"}:
+        assert rows(TWO_WAYS, name)
 
 
 def test_six_joins_in_a_row() -> None:
