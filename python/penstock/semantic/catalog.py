@@ -39,6 +39,7 @@ class Catalog:
     def __init__(self, manifest: SemanticManifest) -> None:
         self.manifest = manifest
         self._places: dict[tuple[str, tuple[str, ...], str], Place | None] = {}
+        self._one_way: set[tuple[str, tuple[str, ...], str]] = set()
         self._reachable: dict[tuple[str, tuple[str, ...], int], tuple[Item, ...]] = {}
 
     @cached_property
@@ -110,6 +111,8 @@ class Catalog:
 
     def _check_one_way(self, fact: str, item: Item) -> None:
         """Refuse an item that is found over one and the same links in several places."""
+        if (fact, item.links, item.element) in self._one_way:
+            return
         places = list(islice(self._find(fact, item.links, item.element, local=True), _MOST_CHOICES))
         if len(places) > 1:
             raise InvalidRequestError(
@@ -117,6 +120,7 @@ class Catalog:
                 where=f"from {fact}",
                 fix="name the models on the way: " + " or ".join(_with_models(p, item.element) for p in places),
             )
+        self._one_way.add((fact, item.links, item.element))
 
     def _holds(self, model: SemanticModel, element: str, *, entity_only: bool = False) -> bool:
         return element in model.entity_by_name or (not entity_only and element in model.dimension_by_name)
