@@ -177,11 +177,7 @@ class _OverTime:
                 )
             on.append(exp.GT(this=moment.copy(), expression=earlier(spine.moment, running.window)))
         elif running.grain_to_date is not None:
-            if not is_standard(running.grain_to_date):
-                raise InvalidRequestError(
-                    f"a total can't run since the start of the custom grain '{running.grain_to_date}'", where=self.where
-                )
-            on.append(exp.GTE(this=moment.copy(), expression=truncated(running.grain_to_date, spine.moment)))
+            on.append(exp.GTE(this=moment.copy(), expression=spine.start_of(running.grain_to_date)))
         others: dict[str, exp.Expr] = {k.column: exp.column(k.column, alias) for k in self.other_keys}
         values = self._values(mode, alias)
         if shifts:

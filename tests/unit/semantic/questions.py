@@ -35,6 +35,11 @@ def _days(count: int) -> Callable[[dt.datetime], dt.datetime]:
     return lambda end: end - dt.timedelta(days=count - 1)
 
 
+def _season_began(day: dt.datetime) -> dt.datetime:
+    starts = (dt.datetime(2023, 12, 1), dt.datetime(2024, 1, 1), dt.datetime(2024, 2, 10))
+    return max(start for start in starts if start <= day)
+
+
 def _rolling(s: Shop) -> list[tuple[Any, ...]]:
     names = ("revenue_per_buyer", "refund_rate", "buyers")
     return rows_of(beside(*(s.over(name, "day", _MEMBER, _days(9)) for name in names)))
@@ -291,6 +296,14 @@ QUESTIONS: dict[str, Question] = {
                 for key, (count,) in s.answer(("order_count",), (_REGION, "customer")).items()
             }
         ),
+    ),
+    "since a season of the shop's own began": Question(
+        MetricRequest(("revenue season to date", "refund_rate season to date"), ("metric_time__day",)),
+        lambda s: rows_of(beside(*(s.over(m, "day", (), _season_began) for m in ("revenue", "refund_rate")))),
+    ),
+    "the end of each season": Question(
+        MetricRequest(("buyers season to date",), ("metric_time__season",)),
+        lambda s: rows_of({("P2",): [4], ("P3",): [2]}),
     ),
     "division, remainder and cast that fail": Question(
         MetricRequest(
