@@ -19,10 +19,11 @@ _MOST_CHOICES = 5  # as many ways as an error names
 
 @dataclass(frozen=True)
 class Hop:
-    """One join: over `entity` to `model`."""
+    """One join: over `entity` to `model`, which may have `many` rows for one."""
 
     entity: str
     model: str
+    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Place:
 
     hops: tuple[Hop, ...]
     model: str
+
+    @property
+    def many(self) -> bool:
+        """Whether there may be several values for one row of the fact."""
+        return bool(self.hops) and self.hops[-1].many
 
 
 class Catalog:
@@ -89,6 +95,13 @@ class Catalog:
             self._places[key] = next(self._find(fact, links, element, local=True), None)
         return self._places[key]
 
+    def is_many(self, fact: str, item: Item) -> bool:
+        """Whether there may be several values of an item for one row of the fact."""
+        if item.kind in ("metric_time", "metric"):
+            return False
+        place = self.place(fact, item.links, item.element)
+        return place is not None and place.many
+
     def _find(self, fact: str, links: tuple[str, ...], element: str, *, local: bool) -> Iterator[Place]:
         """Every place behind these links; the name of a model may follow the entity over which it is joined."""
         model = self.manifest.model(fact)
@@ -105,9 +118,19 @@ class Catalog:
                 for rest in (r for end in ends for r in self._find(hop.model, end, element, local=False)):
                     if all(h.model not in (hop.model, fact) for h in rest.hops):
                         yield Place((hop, *rest.hops), rest.model)
+        yield from self._behind_many(model, links, element)
         if local and len(links) > 1 and links[0] in self.prefixes(model):
             # the model's own entity, named though it is here
             yield from self._find(fact, links[1:], element, local=False)
+
+    def _behind_many(self, model: SemanticModel, links: tuple[str, ...], element: str) -> Iterator[Place]:
+        """What a model with many rows for one entity says itself; only where a name has that model in it."""
+        if len(links) != 2 or links[0] not in model.entity_by_name or links[1] == model.name:
+            return
+        other = self.manifest.models.get(links[1])
+        entity = other.entity_by_name.get(links[0]) if other is not None else None
+        if other is not None and entity is not None and entity.type == "foreign" and self._holds(other, element):
+            yield Place((Hop(links[0], other.name, many=True),), other.name)
 
     def _check_one_way(self, fact: str, item: Item) -> None:
         """Refuse an item that is found over one and the same links in several places."""

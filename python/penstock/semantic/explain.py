@@ -139,7 +139,7 @@ def _origin(catalog: Catalog, built: Built, item: Item) -> str:
 
 
 def _verdict(manifest: SemanticManifest, path: str) -> str:
-    """Why the last join of a path finds at most one row."""
+    """Why the last join of a path finds at most one row, or what is done where it doesn't."""
     *_, last = path.split(" -")
     entity_name, _, model_name = last.partition("-> ")
     model = manifest.models[model_name]
@@ -147,6 +147,11 @@ def _verdict(manifest: SemanticManifest, path: str) -> str:
     if kind == "natural":
         ends = [d.name for d in model.dimensions if d.validity]
         return f"no fan-out: one row of {model_name} for a {entity_name} at a moment, by {' and '.join(ends)}"
+    if kind == "foreign":
+        return (
+            f"fan-out made right: {model_name} has many rows for one {entity_name}, of which only the different values "
+            "asked for are joined; a row counts once in each of its groups"
+        )
     return f"no fan-out: {entity_name} is the {kind} entity of {model_name}, so at most one row"
 
 

@@ -179,12 +179,16 @@ def _check_kept(metric: MetricName, within: tuple[Item, ...], sets: Sets) -> Non
 def _branches_by_sets(
     catalog: Catalog, leaves: Leaves, keys: tuple[Item, ...], time_range: TimeRange | None, sets: Sets
 ) -> tuple[Branch, ...]:
-    """The branches; with subtotals those of each set of keys, of which plain ones are one scan for all sets."""
+    """The branches; with subtotals those of each set of keys, of which most plain ones are one scan for all sets.
+
+    Not where a key has many values for a row: in a set without that key the row counts once all the same.
+    """
     whole = _branches(catalog, leaves, keys, time_range)
-    found = [replace(branch, sets=sets) for branch in whole if branch.shape.plain]
-    rest = {column for branch in whole if not branch.shape.plain for column, _ in branch.leaves}
-    if not sets or not rest:
-        return whole if not sets else tuple(found)
+    if not sets:
+        return whole
+    at_once = [b for b in whole if b.shape.plain and not any(catalog.is_many(b.shape.model, k) for k in keys)]
+    found = [replace(branch, sets=sets) for branch in at_once]
+    rest = {column for branch in whole if branch not in at_once for column, _ in branch.leaves}
     for kept in sets:
         for branch in _branches(catalog, leaves, kept, time_range):
             members = tuple((column, leaf) for column, leaf in branch.leaves if column in rest)

@@ -83,7 +83,8 @@ def item_of(
                 f"'{'__'.join(path)}' can't be joined: '{many}' has many rows for one {bare[-2]}, so that rows "
                 "would be counted more than once",
                 where=where,
-                fix=f"ask for a metric of '{many}' by it, or make the entity unique in a model of its own",
+                fix=f"ask for a metric of '{many}' by it, or group by {'__'.join((*bare[:-1], many, bare[-1]))}: "
+                "then each row counts once in each of its groups",
             )
         raise UnknownNameError.of("dimension or entity", "__".join(path), catalog.names(facts), where=where)
     if found.kind != "time":
@@ -133,8 +134,12 @@ def _check_grain(catalog: Catalog, item: Item, declared: str | None, where: str)
 def reference_item(
     catalog: Catalog, facts: tuple[str, ...], reference: Reference, default_grain: str | None, where: str
 ) -> Item:
-    """The item that a reference in a filter means."""
-    return item_of(
+    """The item that a reference in a filter means.
+
+    Raises:
+        InvalidRequestError: Beside what `item_of` raises: it has many values for one row.
+    """
+    item = item_of(
         catalog,
         facts,
         reference.path,
@@ -143,6 +148,13 @@ def reference_item(
         default_grain=default_grain,
         where=where,
     )
+    if any(catalog.is_many(fact, item) for fact in facts):
+        raise InvalidRequestError(
+            f"'{item.column}' has many values for one row of '{facts[0]}', so a filter can't look at it",
+            where=where,
+            fix="compare a metric with {{ Metric('name', group_by=['entity']) }}, or group by it",
+        )
+    return item
 
 
 def items_in(catalog: Catalog, fact: str, cond: Condition) -> tuple[Item, ...] | None:

@@ -35,6 +35,24 @@ def _days(count: int) -> Callable[[dt.datetime], dt.datetime]:
     return lambda end: end - dt.timedelta(days=count - 1)
 
 
+def _by_each_gift(s: Shop) -> list[tuple[Any, ...]]:
+    """Refunds by what the orders of their customer are: each counts once in every group that it has an order in."""
+    keys: dict[Any, set[Any]] = {}
+    for order in s.tables["orders"]:
+        month = order["ordered_at"].replace(day=1, hour=0, minute=0)
+        keys.setdefault(order["customer_id"], set()).add((order["is_gift"], month))
+    groups: dict[tuple[Any, ...], list[Any]] = {}
+    for refund in s.tables["refunds"]:
+        of = keys.get(refund["customer_id"], {(None, None)}) if refund["customer_id"] is not None else {(None, None)}
+        for gift, month in of:
+            groups.setdefault((gift, month, False, False), []).append(refund["amount"])
+        for gift in {gift for gift, _ in of}:
+            groups.setdefault((gift, None, False, True), []).append(refund["amount"])
+        groups.setdefault((None, None, True, True), []).append(refund["amount"])
+    whole = sum(r["amount"] for r in s.tables["refunds"])
+    return ordered((*key, sum(amounts), divided(sum(amounts), whole)) for key, amounts in groups.items())
+
+
 def _season_began(day: dt.datetime) -> dt.datetime:
     starts = (dt.datetime(2023, 12, 1), dt.datetime(2024, 1, 1), dt.datetime(2024, 2, 10))
     return max(start for start in starts if start <= day)
@@ -304,6 +322,14 @@ QUESTIONS: dict[str, Question] = {
     "the end of each season": Question(
         MetricRequest(("buyers season to date",), ("metric_time__season",)),
         lambda s: rows_of({("P2",): [4], ("P3",): [2]}),
+    ),
+    "by the many orders of a refund's customer": Question(
+        MetricRequest(
+            ("refunded", "refunded share of total"),
+            ("customer__orders__is_gift", "customer__orders__ordered_at__month"),
+            subtotals=(("customer__orders__is_gift",), ()),
+        ),
+        _by_each_gift,
     ),
     "division, remainder and cast that fail": Question(
         MetricRequest(

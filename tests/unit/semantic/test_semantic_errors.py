@@ -24,7 +24,7 @@ WRONG: list[tuple[MetricRequest, type[PenstockError], tuple[str, ...]]] = [
     (
         MetricRequest(("refunded",), ("customer__is_gift",)),
         InvalidRequestError,
-        ("can't be joined", "'orders' has many"),
+        ("can't be joined", "'orders' has many", "group by customer__orders__is_gift"),
     ),
     (
         MetricRequest(("revenue",), ("Metric('revenue')",)),
@@ -60,6 +60,21 @@ WRONG: list[tuple[MetricRequest, type[PenstockError], tuple[str, ...]]] = [
     (MetricRequest(("revenue",), known_at="yesterday"), InvalidRequestError, ("no date", "where: known_at")),
     (MetricRequest(("revenue",), known_at="2024-01-01T00:00Z"), InvalidRequestError, ("time zone", "where: known_at")),
     (MetricRequest((), ("customer",), known_at="2024-01-01"), InvalidRequestError, ("ask for a metric",)),
+    (
+        MetricRequest(("refunded",), where=("{{ Dimension('customer__orders__is_gift') }}",)),
+        InvalidRequestError,
+        ("many values for one row of 'refunds'", "Metric('name'"),
+    ),
+    (
+        MetricRequest(("visit_to_order",), ("customer__refunds__refunded_at",)),
+        InvalidRequestError,
+        ("credited to one row of 'visits'", "leave customer__refunds__refunded_at__day out"),
+    ),
+    (
+        MetricRequest(("refunded",), ("customer__orders__ordered_at__season",)),
+        InvalidRequestError,
+        ("can't be had by a custom grain",),
+    ),
     (MetricRequest(("revenue over 2 fortnights",), ("metric_time",)), UnknownNameError, ("grain 'fortnight'",)),
     (
         MetricRequest(("revenue over 7 days",), ("customer",)),

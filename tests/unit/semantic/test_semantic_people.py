@@ -52,6 +52,8 @@ def test_an_explanation_of_history_and_of_conversions() -> None:
     history = explain(MANIFEST, MetricRequest(("revenue",), ("product__band",)), "spark")
     verdict = "no fan-out: one row of prices for a product at a moment, by valid_from and valid_to"
     assert history.joins == {"orders -product-> prices": verdict}
+    many = explain(MANIFEST, MetricRequest(("refunded",), ("customer__orders__is_gift",)), "spark")
+    assert many.joins["refunds -customer-> orders"].startswith("fan-out made right: orders has many rows for one cust")
     assert explain(MANIFEST, MetricRequest((), ("customer__name",)), "spark").metrics == {}
 
 
