@@ -163,7 +163,7 @@ class Scope:
         """
         if item.is_time and item.grain is not None and not is_standard(item.grain):
             raise InvalidRequestError(
-                f"'{item.column}' has many values for one row of '{self.model.name}': it can't be had by a custom grain",
+                f"'{item.column}' has many values for one row of '{self.model.name}', not had by a custom grain",
                 where="group_by",
                 fix="group by a standard grain",
             )

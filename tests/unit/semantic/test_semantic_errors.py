@@ -73,7 +73,7 @@ WRONG: list[tuple[MetricRequest, type[PenstockError], tuple[str, ...]]] = [
     (
         MetricRequest(("refunded",), ("customer__orders__ordered_at__season",)),
         InvalidRequestError,
-        ("can't be had by a custom grain",),
+        ("not had by a custom grain",),
     ),
     (MetricRequest(("revenue over 2 fortnights",), ("metric_time",)), UnknownNameError, ("grain 'fortnight'",)),
     (
