@@ -36,6 +36,8 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--subtotal", multiple=True, help="Items to keep, by commas, in rows over all else; 'total' for none."
             ),
+            click.option("--between", nargs=2, help="The first and the last moment of metric time, both inclusive."),
+            click.option("--saved-query", help="A saved query to start from; other options add to it."),
             click.option("--known-at", help="A moment: count only what was known before it."),
             click.option("--order-by", default="", help="Names, by commas; -name for descending."),
             click.option("--limit", type=int, help="At most so many rows."),
@@ -114,6 +116,8 @@ def request_of(
     group_by: str,
     where: tuple[str, ...],
     subtotal: tuple[str, ...],
+    between: tuple[str, str] | None,
+    saved_query: str | None,
     known_at: str | None,
     order_by: str,
     limit: int | None,
@@ -125,6 +129,8 @@ def request_of(
         where=where,
         subtotals=tuple(() if kept == "total" else _names(kept) for kept in subtotal),
         known_at=known_at,
+        time_constraint=between,
+        saved_query=saved_query,
         order_by=_names(order_by),
         limit=limit,
     )

@@ -114,6 +114,9 @@ def _in_metric(catalog: Catalog, metric: Metric, known: Collection[str] | None) 
     except PenstockError as error:
         yield _problem(error, where)
         return
+    except RecursionError:
+        yield Problem(where, "its metrics are nested too deeply to be compiled")
+        return
     grain = metric.time_granularity
     if grain is not None and is_standard(grain) and not finer_or_same(finest, grain):
         yield Problem(where, f"its time_granularity is {grain}, and its time is kept by {finest}", (), f"use {finest}")

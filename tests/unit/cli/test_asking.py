@@ -49,6 +49,14 @@ def test_a_whole_request_by_options() -> None:
         "buyers__share_of_total",
     ]
     assert len(cursor.fetchall()) == 3
+    assert "orders.paid_at < CAST('2024-02-01 00:00:00' AS TIMESTAMP)" in told.output
+
+
+@pytest.mark.usefixtures("in_shop")
+def test_a_saved_query_between_two_moments() -> None:
+    told = run("compile", "--dialect", "duckdb", "--saved-query", "monthly", "--between", "2024-02-01", "2024-02-29")
+    rows = shop.connection().execute(told.output).fetchall()
+    assert {(row[0].year, row[0].month) for row in rows} == {(2024, 2)}
 
 
 @pytest.mark.usefixtures("in_shop")

@@ -140,6 +140,14 @@ def test_what_would_fail_is_found_with_its_place(title: str) -> None:
     assert any(all(w in problem for w in words) for problem in problems), problems
 
 
+def test_a_tower_of_metrics_is_a_problem_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_deep(*_: Any) -> str:
+        raise RecursionError
+
+    monkeypatch.setattr("penstock.semantic.validate.time_grain", too_deep)
+    assert {p.what for p in validate(MANIFEST)} == {"its metrics are nested too deeply to be compiled"}
+
+
 def test_keys_that_do_not_hold_are_counted() -> None:
     con = shop.connection()
     sql = key_checks(MANIFEST, "duckdb")
