@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.engines import spark as spark_engine
-from penstock.errors import EnvironmentProblem, UnknownNameError
+from penstock.errors import EnvironmentProblem
 from penstock.home import home
 from penstock.manifest.graph import manifest_from_graph
 
@@ -37,9 +37,11 @@ def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, An
         EnvironmentProblem: when Spark cannot start, or another process holds the metastore.
         InvalidDefinitionError: when a Python function's file is wrong.
     """
+    from penstock.engines.predict import promote_predict
     from penstock.scoring.dispatchers import dispatchers
 
     session = spark_engine.open_session(settings, log=home() / "logs" / "spark.log")
+    promote_predict(session)
     for name, udf in dispatchers().items():
         spark_engine.promote_once(session, spark_engine.PythonFunction(name, udf))
     promote_functions(session, functions)
@@ -80,20 +82,6 @@ def run_python_model(spark: SparkSession, code: str, *, name: str, file: str, se
     from penstock.engines.python_models import own_session, run_model
 
     run_model(own_session(spark, settings), code, name=name, file=file)
-
-
-def model_inputs(spark: SparkSession, model: str) -> tuple[str, ...]:
-    """The inputs of a live model, in order.
-
-    Raises:
-        UnknownNameError: when no version of it is live.
-    """
-    from penstock.registry.promote import live_inputs, live_models
-
-    inputs = live_inputs(spark, model)
-    if inputs is None:
-        raise UnknownNameError.of("model", model, live_models(spark), fix=f"train it first: dbt build --select {model}")
-    return inputs
 
 
 class Project:
@@ -191,29 +179,12 @@ class Project:
 
     def query(self, request: MetricRequest, *, as_of: AsOf | None = None) -> pa.Table:
         """Answer a metric request; arguments and errors as for `compile`."""
-        return self.run(self.compile(request, as_of=as_of).sql)
+        return self.sql(self.compile(request, as_of=as_of).sql)
 
     def sql(self, statement: str) -> pa.Table:
-        """Run one statement of Spark SQL in which `predict('model', …)` may stand.
+        """Run one statement of Spark SQL, in which `predict('model', …)` may stand.
 
         Raises:
-            PenstockError: when the statement does not parse, or asks for a model that is not live.
+            InvalidRequestError: when Spark refuses the statement before it runs.
         """
-        from penstock.scoring.predict import mentions_predict, parse_statement, rewrite_predict
-
-        # Statements without predict() go to Spark as they are: not every one of them is known to the parser.
-        if mentions_predict(statement):
-            statement = rewrite_predict(parse_statement(statement), self.model_inputs).sql("spark")
-        return self.run(statement)
-
-    def model_inputs(self, model: str) -> tuple[str, ...]:
-        """The inputs of a live model, in order.
-
-        Raises:
-            UnknownNameError: when no version of it is live.
-        """
-        return model_inputs(self.spark, model)
-
-    def run(self, sql: str) -> pa.Table:
-        """Run SQL on Spark as it stands."""
-        return spark_engine.run(self.spark, sql)
+        return spark_engine.run(self.spark, statement)

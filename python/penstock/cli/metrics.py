@@ -53,7 +53,7 @@ def query(target: str | None, show_sql: bool, as_of: tuple[str, ...], **parts: A
     out = show.console()
     if show_sql:
         out.print(show.sql(compiled.sql))
-    out.print(show.rows(project.run(compiled.sql)))
+    out.print(show.rows(project.sql(compiled.sql)))
 
 
 @click.command("compile")

@@ -100,7 +100,7 @@ def _metrics(out: Console, project: Project) -> None:
     )
     compiled = project.compile(request)
     out.print(show.sql(compiled.sql))
-    out.print(show.rows(project.run(compiled.sql), limit=12))
+    out.print(show.rows(project.sql(compiled.sql), limit=12))
 
 
 def _training_set(out: Console, project: Project) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 JAVA_VERSIONS = (17, 21)
 
+# The condition of Spark's errors that carry a message of ours from the analysis of a statement.
+OUR_ERROR = "USER_RAISED_EXCEPTION"
+
 
 @dataclass(frozen=True)
 class PythonFunction:
@@ -130,20 +133,34 @@ def promote(spark: SparkSession, function: PythonFunction) -> None:
 
     `spark.udf.register` gives a temporary function to one session, and persistent views and SQL functions may not use
     it. Its builder is therefore copied into Spark's built-in registry, which later sessions clone, and into this
-    session's own, and the temporary twin is dropped. This is internal API of Spark 4.2, kept to this one function.
+    session's own, and the temporary twin is dropped. This is internal API of Spark 4.2, kept to this function and
+    `register_builtin`.
     """
     spark.udf.register(function.name, function.udf)
     jvm: Any = spark._jvm
     some = jvm.scala.Option.apply
-    identifier = jvm.org.apache.spark.sql.catalyst.FunctionIdentifier
-    temporary = identifier(function.name, some("session"), some("system"))
-    permanent = identifier(function.name, some("builtin"), some("system"))
-    session_registry = spark._jsparkSession.sessionState().functionRegistry()
-    info = session_registry.lookupFunction(temporary).get()
-    builder = session_registry.lookupFunctionBuilder(temporary).get()
-    for registry in (jvm.org.apache.spark.sql.catalyst.analysis.FunctionRegistry.builtin(), session_registry):
-        registry.registerFunction(permanent, info, builder)
+    temporary = jvm.org.apache.spark.sql.catalyst.FunctionIdentifier(function.name, some("session"), some("system"))
+    registry = spark._jsparkSession.sessionState().functionRegistry()
+    info = registry.lookupFunction(temporary).get()
+    register_builtin(spark, function.name, info, registry.lookupFunctionBuilder(temporary).get())
     spark.sql(f"DROP TEMPORARY FUNCTION {function.name}")
+
+
+def register_builtin(spark: SparkSession, name: str, info: Any, builder: Any) -> None:
+    """Put a function's builder into the registry that later sessions clone, and into this session's own.
+
+    Args:
+        spark: A session of the Spark that is to know the function.
+        name: The function's name.
+        info: Spark's `ExpressionInfo` of it.
+        builder: A Scala function from the arguments' expressions to an expression.
+    """
+    jvm: Any = spark._jvm
+    some = jvm.scala.Option.apply
+    permanent = jvm.org.apache.spark.sql.catalyst.FunctionIdentifier(name, some("builtin"), some("system"))
+    own = spark._jsparkSession.sessionState().functionRegistry()
+    for registry in (jvm.org.apache.spark.sql.catalyst.analysis.FunctionRegistry.builtin(), own):
+        registry.registerFunction(permanent, info, builder)
 
 
 def promote_once(spark: SparkSession, function: PythonFunction) -> None:
@@ -158,13 +175,18 @@ def run(spark: SparkSession, sql: str) -> pa.Table:
     Raises:
         InvalidRequestError: when Spark refuses the statement before it runs.
     """
-    from pyspark.errors import AnalysisException, ParseException
+    from pyspark.errors import AnalysisException, ParseException, SparkRuntimeException
 
     try:
         return spark.sql(sql).toArrow()
     except (AnalysisException, ParseException) as error:
         # What follows the first semicolon at a line's end is Spark's own plan.
         raise InvalidRequestError(str(error).split(";\n")[0].strip(), where="the SQL that ran") from error
+    except SparkRuntimeException as error:
+        if error.getCondition() != OUR_ERROR:
+            raise
+        # Our own words, out of the analysis of a statement with predict() in it.
+        raise InvalidRequestError(error.getMessageParameters()["errorMessage"]) from None
 
 
 @contextmanager

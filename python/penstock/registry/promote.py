@@ -94,19 +94,6 @@ def live_version(spark: Any, model: str, alias: str = CHAMPION) -> int | None:
     return None if row is None else int(row["version"])
 
 
-def live_inputs(spark: Any, model: str, alias: str = CHAMPION) -> tuple[str, ...] | None:
-    """The input names of the live version, in order; None when there is no live version."""
-    row = _alias_row(spark, model, alias)
-    return None if row is None else tuple(row["inputs"])
-
-
-def live_models(spark: Any) -> tuple[str, ...]:
-    """The names of all models that have a live version."""
-    if not spark.catalog.tableExists(ALIASES):
-        return ()
-    return tuple(row["model"] for row in spark.table(ALIASES).select("model").distinct().collect())
-
-
 def _alias_row(spark: Any, model: str, alias: str) -> Any | None:
     if not spark.catalog.tableExists(ALIASES):
         return None

@@ -39,10 +39,6 @@ class Client:
         if nodes:
             self._ask("/functions", {"functions": nodes})
 
-    def model_inputs(self, model: str) -> tuple[str, ...]:
-        """The inputs of a live model, in order; errors as for `_ask`."""
-        return tuple(self._ask("/model-inputs", {"model": model}))
-
     def _ask(self, path: str, job: Mapping[str, Any]) -> Any:
         """Send a job and wait for it.
 

@@ -1,4 +1,4 @@
-"""What a dbt without a Spark of its own asks of the server: run a model, know functions, tell a model's inputs.
+"""What a dbt without a Spark of its own asks of the server: run a model, know functions.
 
 It is HTTP on the loopback interface only. Whoever can post here runs code as the server does, so each request carries a
 token that stands in a file which only the server's user can read (see `address_file`).
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import PenstockError
 from penstock.home import home
-from penstock.project import model_inputs, promote_functions, run_python_model
+from penstock.project import promote_functions, run_python_model
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -60,7 +60,6 @@ def _jobs(spark: SparkSession) -> Mapping[str, Job]:
     return {
         "/python-model": lambda job: run_python_model(spark, **job),
         "/functions": lambda job: promote_functions(spark, job["functions"]),
-        "/model-inputs": lambda job: model_inputs(spark, job["model"]),
     }
 
 

@@ -22,10 +22,16 @@ def test_only_trailing_optional_inputs_have_defaults() -> None:
     assert "(`a` DOUBLE, `b` STRING)" in create_function("m", inputs, comment="")
 
 
-def test_names_are_quoted() -> None:
-    sql = create_function("m`; DROP TABLE t; --", (Input("a'`b", "double", required=True),), comment="")
-    assert "ml.`m``; DROP TABLE t; --`" in sql
-    assert "'a\\'`b', `m``; DROP TABLE t; --`.`a'``b`" in sql
+def test_names_of_inputs_are_quoted() -> None:
+    sql = create_function("m", (Input("a'`b", "double", required=True),), comment="")
+    assert "(`a'``b` DOUBLE)" in sql
+    assert "'a\\'`b', `m`.`a'``b`" in sql
+
+
+@pytest.mark.parametrize("name", ["m`; DROP TABLE t; --", "late arrivals", "späte", ""])
+def test_a_name_that_no_function_can_have_is_refused(name: str) -> None:
+    with pytest.raises(InvalidDefinitionError, match="cannot be the name of a SQL function"):
+        create_function(name, (), comment="")
 
 
 def test_unknown_type_is_refused() -> None:
