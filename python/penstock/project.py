@@ -37,10 +37,12 @@ def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, An
         EnvironmentProblem: when Spark cannot start, or another process holds the metastore.
         InvalidDefinitionError: when a Python function's file is wrong.
     """
+    from penstock.engines.executors import ship_code
     from penstock.engines.predict import promote_predict
     from penstock.scoring.dispatchers import dispatchers
 
     session = spark_engine.open_session(settings, log=home() / "logs" / "spark.log")
+    ship_code(session)
     promote_predict(session)
     for name, udf in dispatchers().items():
         spark_engine.promote_once(session, spark_engine.PythonFunction(name, udf))

@@ -75,8 +75,11 @@ def open_session(settings: Mapping[str, str], *, log: Path) -> SparkSession:
     if running is not None:
         return running
     java_version()
-    # Workers must run this very interpreter: Spark's default is the first `python3` on the PATH.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # Workers run this very interpreter unless the profile names theirs; Spark's default is the first `python3` on the PATH,
+    # and in a process that PySpark itself has started it looks at the variable only.
+    os.environ["PYSPARK_PYTHON"] = settings.get("spark.pyspark.python") or os.environ.get(
+        "PYSPARK_PYTHON", sys.executable
+    )
     # PySpark repeats each failed statement as JSON on stderr, beside the exception that already carries it.
     for noisy in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)

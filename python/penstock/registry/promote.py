@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from penstock.errors import InvalidRequestError
 from penstock.registry import mlflow_store
+from penstock.registry.model_files import store_files
 from penstock.scoring.functions import ALIASES, SCHEMA, create_function
 
 CHAMPION = "champion"
@@ -33,8 +34,8 @@ def promote(spark: Any, model: str, version: int, *, expected: int | None, reaso
     ensure_alias_table(spark)
     store = mlflow_store.client()
     found = store.get_model_version(model, str(version))
-    source = store.get_model_version_download_uri(model, str(version))
-    inputs = mlflow_store.inputs_of(source)
+    logged = store.get_model_version_download_uri(model, str(version))
+    inputs = mlflow_store.inputs_of(logged)
     held = live_version(spark, model, alias)
     if held != expected:
         raise InvalidRequestError(
@@ -42,6 +43,7 @@ def promote(spark: Any, model: str, version: int, *, expected: int | None, reaso
             where=f"model {model}",
             fix="look at the newer version and decide again",
         )
+    source = store_files(spark, model, version, logged)
     row = spark.createDataFrame(
         [(model, alias, version, source, found.run_id, [each.name for each in inputs], reason)],
         "model string, alias string, version int, source string, run_id string, inputs array<string>, reason string",
