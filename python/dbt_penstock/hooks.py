@@ -88,7 +88,7 @@ def _tell_the_server(manager: Any) -> None:
 
         if connection.credentials.method == "thrift":
             try:
-                session.connect(connection.credentials.port)
+                session.connect(connection.credentials)
             except PenstockError as error:
                 raise DbtRuntimeError(str(error)) from error
         return original(cls, connection)

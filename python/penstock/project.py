@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -50,16 +50,27 @@ def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, An
     return session
 
 
-def start_spark_to_serve(settings: Mapping[str, str], functions: Iterable[Mapping[str, Any]]) -> SparkSession:
+def start_spark_to_serve(
+    settings: Mapping[str, str], functions: Iterable[Mapping[str, Any]], *, java_sources: Sequence[Path] = ()
+) -> SparkSession:
     """As `start_spark`, in a JVM that outlives the sessions of its clients; it takes some seconds longer.
+
+    Args:
+        settings: As for `start_spark`.
+        functions: As for `start_spark`.
+        java_sources: Java files, one class each, that the JVM shall find by name.
 
     Raises:
         EnvironmentProblem: when Spark cannot start, or another process holds the metastore.
         InvalidDefinitionError: when a Python function's file is wrong.
     """
-    from penstock.engines.jars import on_class_path
+    from penstock.engines.class_path import with_class_path
 
-    return start_spark(on_class_path(settings, log=home() / "logs" / "spark.log"), functions)
+    place = home()
+    prepared = with_class_path(
+        settings, java_sources, classes=place / "servers" / "classes", log=place / "logs" / "spark.log"
+    )
+    return start_spark(prepared, functions)
 
 
 def promote_functions(spark: SparkSession, functions: Iterable[Mapping[str, Any]]) -> None:

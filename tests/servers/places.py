@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -65,16 +66,16 @@ class Place:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "penstock.cli", *arguments]
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=seconds
         )
 
     def penstock(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run(*self.command(*arguments))
 
-    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.run(str(Path(sys.executable).with_name("dbt")), *arguments)
+    def dbt(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        return self.run(str(Path(sys.executable).with_name("dbt")), *arguments, seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -96,29 +97,44 @@ class Server:
         return hive.connect("127.0.0.1", self.port)
 
 
-def make_place(folder: Path) -> Place:
-    """The small project with a profile, never parsed."""
+def make_place(folder: Path, *, again: bool = False) -> Place:
+    """The small project with a profile, never parsed; or the place that it is already in."""
+    home = {"PENSTOCK_HOME": str(folder / "home"), "PENSTOCK_DRIVER_MEMORY": "1g"}
+    if again:
+        return Place(folder, {**os.environ, **home})
     shutil.copytree(ROOT / "macros", folder / "macros")
     for name, text in PROJECT.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")
-    home = {"PENSTOCK_HOME": str(folder / "home"), "PENSTOCK_DRIVER_MEMORY": "1g"}
     return Place(folder, {**os.environ, **home})
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody has, nor the one after it."""
+    while True:
+        with socket.socket() as probe, socket.socket() as following:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+            with contextlib.suppress(OSError):
+                following.bind(("127.0.0.1", port + 1))
+                return port
 
 
-def start(place: Place) -> Server:
+def beeline(url: str, statements: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Hive's own client, as Spark ships it."""
+    import pyspark
+
+    command = [str(Path(pyspark.__file__).parent / "bin" / "beeline"), "-u", url, *options, "-e", statements]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def start(place: Place, *options: str) -> Server:
     """Start a server and wait for its ready line."""
     port = free_port()
     with (place.folder / "serve.err").open("w") as errors:
         process = subprocess.Popen(
-            place.command("serve", "--port", str(port)),
+            place.command("serve", "--port", str(port), *options),
             cwd=place.folder, env=place.environment, stdout=subprocess.PIPE, stderr=errors, text=True,
         )  # fmt: skip
     assert process.stdout is not None

@@ -21,7 +21,7 @@ def command_line() -> click.Group:
     from penstock.cli import demo, doctor, metrics, package_path, serve, sql
 
     asking = (metrics.query, metrics.compile_, metrics.list_, sql.sql)
-    for command in (*asking, serve.serve, doctor.doctor, demo.demo, package_path.package_path):
+    for command in (*asking, serve.serve, serve.add_user, doctor.doctor, demo.demo, package_path.package_path):
         _penstock.add_command(command)
     return _penstock
 

@@ -75,8 +75,8 @@ def open_session(settings: Mapping[str, str], *, log: Path) -> SparkSession:
     if running is not None:
         return running
     java_version()
-    # Workers run this very interpreter unless the profile names theirs; Spark's default is the first `python3` on the PATH,
-    # and in a process that PySpark itself has started it looks at the variable only.
+    # Workers run this very interpreter unless the profile names theirs. Spark's default is the first `python3` on the
+    # PATH, and where Python has started the JVM it looks at the variable only.
     os.environ["PYSPARK_PYTHON"] = settings.get("spark.pyspark.python") or os.environ.get(
         "PYSPARK_PYTHON", sys.executable
     )

@@ -76,7 +76,9 @@ def publish(spark: Any, model: str, alias: str = CHAMPION) -> None:
     if row is None:
         return
     inputs = mlflow_store.inputs_of(row["source"])
-    spark.sql(create_function(model, inputs, comment=f"Scores the model '{model}' with its {alias} version."))
+    description = mlflow_store.description_of(row["source"])
+    comment = " ".join([description, f"Scored by the {alias} version of the model '{model}'."]).strip()
+    spark.sql(create_function(model, inputs, comment=comment))
     mlflow_store.client().set_registered_model_alias(model, alias, str(row["version"]))
 
 

@@ -32,11 +32,12 @@ _SQL_TYPES = {
 
 @dataclass(frozen=True)
 class Input:
-    """One argument of a model: its name, its MLflow type, and whether a NULL was never seen in training."""
+    """One argument of a model: its name, its MLflow type, whether a NULL was never seen in training, what it means."""
 
     name: str
     type: str
     required: bool
+    comment: str = ""
 
 
 def function_name(model: str) -> str:
@@ -65,6 +66,7 @@ def create_function(model: str, inputs: tuple[Input, ...], *, comment: str) -> s
     last_required = max((i for i, each in enumerate(inputs) if each.required), default=-1)
     parameters = ", ".join(
         f"{_identifier(each.name)} {_sql_type(model, each)}{' DEFAULT NULL' if i > last_required else ''}"
+        f"{f' COMMENT {_literal(each.comment)}' if each.comment else ''}"
         for i, each in enumerate(inputs)
     )
     fields = ", ".join(f"{_literal(each.name)}, {_identifier(model)}.{_identifier(each.name)}" for each in inputs)

@@ -38,6 +38,7 @@ class TrainingNode:
         time: The column that orders the rows; the newest part is held out.
         held_out: The share of rows, by time, that is held out.
         baseline: A column by which the baseline groups the training labels to predict their share.
+        description: What a score means, for people.
     """
 
     model: str
@@ -46,6 +47,7 @@ class TrainingNode:
     time: str
     held_out: float
     baseline: str
+    description: str
 
 
 def train(
@@ -56,6 +58,7 @@ def train(
     label: str,
     time: str,
     baseline: str,
+    description: str = "",
     leave_out: Sequence[str] = (),
     held_out: float = 0.2,
 ) -> Any:
@@ -70,6 +73,7 @@ def train(
         label: The column to predict, 0 or 1.
         time: The column that orders the rows; the newest are held out.
         baseline: The column whose groups' label share is the baseline.
+        description: What a score means, for people who call the model in SQL.
         leave_out: Columns that are no features (keys, times, other labels).
         held_out: The share of rows that is held out.
 
@@ -84,7 +88,7 @@ def train(
         if column not in training_set.columns:
             raise UnknownNameError.of("column", column, training_set.columns, where=f"training node {model}")
     features = tuple(c for c in training_set.columns if c not in {label, time, *leave_out})
-    node = TrainingNode(model, label, features, time, held_out, baseline)
+    node = TrainingNode(model, label, features, time, held_out, baseline, description)
     tables = read_from(training_set)
     if len(tables) != 1:
         raise InvalidDefinitionError(
@@ -157,6 +161,7 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
             signature=infer_signature(fit[inputs].head(1000), estimator.predict_proba(fit[inputs].head(5))[:, 1]),
             input_example=fit[inputs].head(3),
             registered_model_name=None,
+            metadata=mlflow_store.described(node.description, _comments(training_set)),
             serialization_format="cloudpickle",
         )
         store = mlflow_store.client()
@@ -173,6 +178,11 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
                 "training_set_version": str(table.version),
             },
         )
+
+
+def _comments(training_set: Any) -> dict[str, str]:
+    """What the table says of its columns."""
+    return {f.name: f.metadata["comment"] for f in training_set.schema if "comment" in f.metadata}
 
 
 def _in_memory(training_set: Any, node: TrainingNode) -> pd.DataFrame:

@@ -7,9 +7,9 @@ from penstock.scoring.functions import Input, create_function
 
 
 def test_statement() -> None:
-    inputs = (Input("hour", "long", required=True), Input("gust", "double", required=False))
+    inputs = (Input("hour", "long", required=True), Input("gust", "double", required=False, comment="The wind's."))
     assert create_function("delay", inputs, comment="It's a score.") == (
-        "CREATE OR REPLACE FUNCTION ml.`delay` (`hour` BIGINT, `gust` DOUBLE DEFAULT NULL)\n"
+        "CREATE OR REPLACE FUNCTION ml.`delay` (`hour` BIGINT, `gust` DOUBLE DEFAULT NULL COMMENT 'The wind\\'s.')\n"
         "RETURNS DOUBLE\nCOMMENT 'It\\'s a score.'\n"
         "RETURN penstock_score_double(\n"
         "  (SELECT MAX(source) FROM ml.model_aliases WHERE model = 'delay' AND alias = 'champion'),\n"
