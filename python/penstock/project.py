@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.engines import spark as spark_engine
 from penstock.errors import EnvironmentProblem, UnknownNameError
+from penstock.freshness import changed_since_parse
 from penstock.home import home
 from penstock.manifest.graph import manifest_from_graph
+from penstock.profile import no_project
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,7 +77,7 @@ def run_python_model(spark: SparkSession, code: str, *, name: str, file: str, se
     """Run the compiled code of a dbt Python model in a session of its own, made with these settings.
 
     Raises:
-        Exception: whatever the code raises.
+        PenstockError: as for `run_model`.
     """
     from penstock.engines.python_models import own_session, run_model
 
@@ -113,17 +115,26 @@ class Project:
         """dbt's `target/manifest.json`, where DBT_TARGET_PATH puts it.
 
         Raises:
-            EnvironmentProblem: when there is none.
+            EnvironmentProblem: when there is none, or it cannot be read, or the project has changed since.
         """
         path = self._manifest_path()
-        if not path.exists():
+        if not (self.folder / "dbt_project.yml").exists():
+            raise no_project(self.folder)
+        if self._last_parse is None:
             raise EnvironmentProblem("the project has not been parsed", where=str(path), fix="dbt parse")
-        loaded: Mapping[str, Any] = json.loads(path.read_text())
-        return loaded
+        changed = changed_since_parse(self._last_parse, self.folder)
+        if changed is not None:
+            name = os.path.relpath(path, self.folder)
+            raise EnvironmentProblem(f"{name} is older than the project", where=changed, fix="dbt parse")
+        return self._last_parse
 
-    def is_parsed(self) -> bool:
-        """Whether dbt has parsed the project before."""
-        return self._manifest_path().exists()
+    @cached_property
+    def _last_parse(self) -> Mapping[str, Any] | None:
+        path = self._manifest_path()
+        try:
+            return json.loads(path.read_text()) if path.exists() else None
+        except ValueError as error:  # dbt was ended while it wrote
+            raise EnvironmentProblem(f"it is no JSON: {error}", where=str(path), fix="dbt parse") from error
 
     def _manifest_path(self) -> Path:
         return self.folder / os.environ.get("DBT_TARGET_PATH", "target") / "manifest.json"
@@ -137,9 +148,13 @@ class Project:
         """The function nodes of dbt's manifest.
 
         Raises:
-            EnvironmentProblem: when the project has not been parsed.
+            EnvironmentProblem: as for `dbt_manifest`.
         """
         return list(self.dbt_manifest.get("functions", {}).values())
+
+    def functions_as_parsed(self) -> list[Mapping[str, Any]]:
+        """The function nodes of the last parse, however old it is; none where there was none."""
+        return list((self._last_parse or {}).get("functions", {}).values())
 
     @cached_property
     def _profile(self) -> Target:

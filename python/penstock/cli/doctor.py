@@ -102,13 +102,6 @@ def _jars(target: str | None) -> str:
     from penstock.profile import load_target
     from penstock.project import start_spark
 
-    try:
-        spark = start_spark(load_target(Path.cwd(), target).settings, [])
-        spark.sql("SELECT 1").collect()
-    except EnvironmentProblem as problem:
-        raise EnvironmentProblem(
-            problem.what,
-            where=problem.where,
-            fix="the first start downloads Delta's jars from Maven Central: check the network, then read that log",
-        ) from problem
+    spark = start_spark(load_target(Path.cwd(), target).settings, [])
+    spark.sql("SELECT 1").collect()
     return f"Spark {spark.version} starts with Delta"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penstock.engines.spark import java_version, stderr_to
+from penstock.engines.spark import java_version, starting
 
 
 def on_class_path(settings: Mapping[str, str], *, log: Path) -> dict[str, str]:
@@ -21,7 +21,7 @@ def on_class_path(settings: Mapping[str, str], *, log: Path) -> dict[str, str]:
         log: The file that takes what Ivy prints.
 
     Raises:
-        EnvironmentProblem: when Java is missing or wrong.
+        EnvironmentProblem: when Java is missing or wrong, or the jars cannot be fetched.
     """
     from pyspark import SparkConf
     from pyspark.find_spark_home import _find_spark_home
@@ -30,9 +30,8 @@ def on_class_path(settings: Mapping[str, str], *, log: Path) -> dict[str, str]:
     if not settings.get("spark.jars.packages"):
         return dict(settings)
     java_version()
-    log.parent.mkdir(parents=True, exist_ok=True)
     # A JVM without a Spark in it, because only Spark's launcher knows where Ivy puts the jars.
-    with stderr_to(log):
+    with starting(log):
         gateway: Any = launch_gateway(conf=SparkConf(loadDefaults=False).setAll(list(settings.items())))
     try:
         jars = [jar.removeprefix("file:") for jar in gateway.jvm.System.getProperty("spark.jars").split(",")]

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import linecache
+import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from penstock.engines.told import told
+from penstock.errors import PenstockError
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+class ModelFailed(PenstockError):
+    """The code of a Python model raised an error."""
 
 
 def run_model(spark: SparkSession, code: str, *, name: str, file: str) -> None:
@@ -20,13 +28,27 @@ def run_model(spark: SparkSession, code: str, *, name: str, file: str) -> None:
         file: The model's file, for tracebacks.
 
     Raises:
-        Exception: whatever the code raises.
+        PenstockError: what Penstock or Spark says of it, or `ModelFailed` for any other error of the code.
     """
     shown = f"<dbt model {file}>"
     # With its text in linecache the code has readable tracebacks, and `inspect.getsource` works on it.
     linecache.cache[shown] = (len(code), None, code.splitlines(keepends=True), shown)
     namespace: dict[str, Any] = {"__name__": f"dbt_model_{name}", "spark": spark}
-    exec(compile(code, shown, "exec"), namespace)
+    try:
+        exec(compile(code, shown, "exec"), namespace)
+    except Exception as error:
+        raise told(error, spark) or _failed(error, shown, file) from error
+
+
+def _failed(error: Exception, shown: str, file: str) -> ModelFailed:
+    """With the line of the model's own file that was reached last."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == shown]
+    if isinstance(error, SyntaxError) and error.filename == shown:
+        lines.append(error.lineno)
+    return ModelFailed(
+        f"the Python model failed: {type(error).__name__}: {error}",
+        where=f"{file}, line {lines[-1]}" if lines else file,
+    )
 
 
 def own_session(spark: SparkSession, settings: Mapping[str, str]) -> SparkSession:

@@ -49,8 +49,8 @@ def serve(
     """
     project = Project(folder, target)
     settings = project.spark_settings()
-    # A folder that was never parsed has no functions yet; the first build through the server brings them.
-    functions = project.functions() if project.is_parsed() else []
+    # The next build through the server brings what has changed since.
+    functions = project.functions_as_parsed()
     # Asked first, because Spark takes ten seconds to start and would then end in a stack trace.
     _check_address(host, port)
     stop = threading.Event()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 PROJECT = {
@@ -74,7 +74,10 @@ class Place:
         return self.run(*self.command(*arguments))
 
     def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.run(str(Path(sys.executable).with_name("dbt")), *arguments)
+        return self.run(*self.dbt_command(*arguments))
+
+    def dbt_command(self, *arguments: str) -> list[str]:
+        return [str(Path(sys.executable).with_name("dbt")), *arguments]
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,14 @@ class Server:
         return hive.connect("127.0.0.1", self.port)
 
 
-def make_place(folder: Path) -> Place:
-    """The small project with a profile, never parsed."""
+def make_place(folder: Path, project: Path | None = None) -> Place:
+    """The small project above, or a copy of the one in `project`, with a profile; never parsed."""
     shutil.copytree(ROOT / "macros", folder / "macros")
-    for name, text in PROJECT.items():
+    for name, text in PROJECT.items() if project is None else ():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
+    if project is not None:
+        shutil.copytree(project, folder, dirs_exist_ok=True)
     shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")
     home = {"PENSTOCK_HOME": str(folder / "home"), "PENSTOCK_DRIVER_MEMORY": "1g"}
     return Place(folder, {**os.environ, **home})
