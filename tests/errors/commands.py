@@ -10,9 +10,9 @@ import sys
 
 from penstock.cli import main
 
-answers = sys.stdout
-for line in sys.stdin:
-    sys.argv = ["penstock", *json.loads(line)]
+
+def answer(arguments):
+    sys.argv = ["penstock", *arguments]
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -20,4 +20,9 @@ for line in sys.stdin:
             code = 0
         except SystemExit as end:
             code = end.code
-    print(json.dumps({"code": code, "out": out.getvalue(), "err": err.getvalue()}), file=answers, flush=True)
+    return {"code": code, "out": out.getvalue(), "err": err.getvalue()}
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)

@@ -1,4 +1,4 @@
-"""Every line of the tables in docs/errors.md, produced by the real parts; and no line without a test, no test without a line."""
+"""Every line of the tables in docs/errors.md, produced by the real parts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from outcomes import Commands, Interrupted, Outcome, jvm_of, outcome
 
-from conftest import Commands, Interrupted, Outcome, jvm_of, outcome
 from places import ROOT, Place, gone, make_place
 
 
@@ -206,6 +206,7 @@ def ctrl_c(row: Row, request: pytest.FixtureRequest) -> Outcome:
 
 @scenario("another writer commits first")
 def conflict(row: Row, request: pytest.FixtureRequest) -> Outcome:
+    commands: Commands = request.getfixturevalue("commands")
     log = request.getfixturevalue("built").folder / "home" / "warehouse" / "penstock.db" / "written" / "_delta_log"
     commits = sorted(log.glob("*.json"))
     actions = [line for line in commits[0].read_text().splitlines() if '"metaData"' in line]
@@ -214,7 +215,7 @@ def conflict(row: Row, request: pytest.FixtureRequest) -> Outcome:
         # As another engine would, by Delta's protocol: the table's own metadata once more.
         (log / f"{len(commits):020}.json").write_text("\n".join(actions) + "\n")
 
-    return request.getfixturevalue("commands").run(*row.arguments(), meanwhile=commit)
+    return commands.run(*row.arguments(), meanwhile=commit)
 
 
 # SQL, models and functions
