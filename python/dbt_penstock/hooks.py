@@ -25,7 +25,7 @@ def install() -> None:
     from dbt.parser.manifest import ManifestLoader
     from dbt.task.runnable import GraphRunnableTask
 
-    from dbt_penstock import interrupt
+    from dbt_penstock import interrupt, log
 
     if getattr(base, _INSTALLED, False):
         return
@@ -33,6 +33,7 @@ def install() -> None:
     _add_jinja_module(base)
     _add_edges(ManifestLoader)
     interrupt.end_quickly(GraphRunnableTask)
+    log.show_in_dbt()
     # The profile is loaded by now: an adapter that is not here is not in use.
     if "dbt.adapters.spark" in sys.modules:
         from dbt.adapters.spark import session

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from penstock.freshness import changed_since_parse
 from penstock.home import home
 from penstock.manifest.graph import manifest_from_graph
 from penstock.profile import no_project
+from penstock.steps import Doing, silently
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,11 +105,13 @@ class Project:
     Args:
         folder: The folder of `dbt_project.yml`.
         target: The profile's target; its default when None.
+        doing: Shows long steps.
     """
 
-    def __init__(self, folder: Path | str = ".", target: str | None = None) -> None:
+    def __init__(self, folder: Path | str = ".", target: str | None = None, *, doing: Doing = silently) -> None:
         self.folder = Path(folder).absolute()
         self.target = target
+        self._doing = doing
 
     @cached_property
     def dbt_manifest(self) -> Mapping[str, Any]:
@@ -180,7 +183,9 @@ class Project:
     @cached_property
     def spark(self) -> SparkSession:
         """A Spark session as the profile describes it, in the target's schema."""
-        session = start_spark(self.spark_settings(), self.functions())
+        settings, functions = self.spark_settings(), self.functions()
+        with self._doing("starting Spark"):
+            session = start_spark(settings, functions)
         if session.catalog.databaseExists(self._profile.schema):
             session.catalog.setCurrentDatabase(self._profile.schema)
         return session
@@ -231,4 +236,6 @@ class Project:
 
     def run(self, sql: str) -> pa.Table:
         """Run SQL on Spark as it stands."""
-        return spark_engine.run(self.spark, sql)
+        spark = self.spark
+        with self._doing("running", partial(spark_engine.how_far, spark)):
+            return spark_engine.run(spark, sql)

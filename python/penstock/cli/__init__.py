@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from penstock import __version__
+from penstock.cli import as_json
 from penstock.errors import PenstockError
 
 
@@ -23,7 +24,9 @@ class _Commands(click.Group):
         except Exception as error:
             if ctx.params["debug"]:
                 click.echo(traceback.format_exc(), err=True)
-            show_error(error)
+            click.echo(
+                as_json.of_error(_told(error)) if as_json.is_asked_for(ctx) else f"Error: {_told(error)}", err=True
+            )
             ctx.exit(1)
 
 
@@ -34,15 +37,14 @@ def _penstock(debug: bool) -> None:
     """Metrics, training sets and models as SQL, defined once as dbt models over Delta tables."""
 
 
-def show_error(error: Exception) -> None:
-    """Print an error as one message: a user's as it is, what Spark or the system says in our words, a bug as a bug."""
+def _told(error: Exception) -> PenstockError:
+    """The error to show: a user's as it is, what Spark or the system says in our words, a bug as a bug."""
     from penstock.engines.told import told
 
-    shown = told(error) or PenstockError(
+    return told(error) or PenstockError(
         f"this is a bug of Penstock: {type(error).__name__}: {error}",
         fix="penstock --debug … prints the traceback: please report it with that",
     )
-    click.echo(f"Error: {shown}", err=True)
 
 
 def command_line() -> click.Group:

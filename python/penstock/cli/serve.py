@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from penstock import progress
 from penstock.servers import thrift
 
 
@@ -16,4 +17,4 @@ from penstock.servers import thrift
 def serve(target: str | None, host: str, port: int) -> None:
     """Serve the lakehouse over Spark's Thrift protocol until SIGTERM or Ctrl-C."""
     # click.echo flushes: who waits for the line reads it through a pipe.
-    thrift.serve(Path.cwd(), target=target, host=host, port=port, ready=click.echo)
+    thrift.serve(Path.cwd(), target=target, host=host, port=port, ready=click.echo, doing=progress.on_terminal())

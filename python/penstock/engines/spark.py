@@ -162,6 +162,24 @@ def run(spark: SparkSession, sql: str) -> pa.Table:
         raise shown from error
 
 
+def how_far(spark: SparkSession) -> str:
+    """What Spark runs now, in words; nothing between two jobs. It may be asked from any thread."""
+    tracker = spark.sparkContext.statusTracker()
+    try:
+        jobs = tracker.getActiveJobsIds()
+        job = tracker.getJobInfo(jobs[-1]) if jobs else None
+        active = tracker.getActiveStageIds()
+        stages = sorted(job.stageIds) if job else []
+        now = next((stage for stage in reversed(stages) if stage in active), None)
+        stage = tracker.getStageInfo(now) if now is not None else None
+    except Exception:  # Spark has ended; the statement itself tells it
+        return ""
+    if stage is None:
+        return ""
+    at = f"stage {stages.index(now) + 1} of {len(stages)}"
+    return f"{at}, {stage.numCompletedTasks} of {stage.numTasks} tasks"
+
+
 @contextmanager
 def starting(log: Path) -> Iterator[None]:
     """Within, a JVM starts; what it and Ivy print goes to `log`, from which is told why it does not start.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.errors import EnvironmentProblem
 from penstock.project import Project, start_spark_to_serve
 from penstock.servers.jobs import serve_jobs
+from penstock.steps import Doing, silently
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -30,6 +31,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 10000,
     ready: Callable[[str], None] = print,
+    doing: Doing = silently,
 ) -> None:
     """Start Spark and its Thrift server, and stay until SIGTERM or SIGINT ends both.
 
@@ -41,6 +43,7 @@ def serve(
         host: The address to listen on.
         port: The port to listen on.
         ready: Called with one line when clients can connect.
+        doing: Shows the start.
 
     Raises:
         EnvironmentProblem: when the address cannot be listened on, the target starts no Spark, Spark does not start,
@@ -56,7 +59,7 @@ def serve(
     stop = threading.Event()
     try:
         # A signal while Spark starts waits until it has started: a JVM that is abandoned half-way lives on.
-        with _signals(lambda *_: stop.set()):
+        with _signals(lambda *_: stop.set()), doing("starting Spark"):
             spark = start_spark_to_serve({**settings, **_listen_on(host, port)}, functions)
             server = _start_thrift(spark, host, port)
         # Once more, for PySpark has set its own for SIGINT.
