@@ -6,14 +6,17 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.engines import spark as spark_engine
 from penstock.errors import EnvironmentProblem
+from penstock.freshness import changed_since_parse
 from penstock.home import home
 from penstock.manifest.graph import manifest_from_graph
+from penstock.profile import no_project
+from penstock.steps import Doing, silently
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +93,7 @@ def run_python_model(spark: SparkSession, code: str, *, name: str, file: str, se
     """Run the compiled code of a dbt Python model in a session of its own, made with these settings.
 
     Raises:
-        Exception: whatever the code raises.
+        PenstockError: as for `run_model`.
     """
     from penstock.engines.python_models import own_session, run_model
 
@@ -103,28 +106,39 @@ class Project:
     Args:
         folder: The folder of `dbt_project.yml`.
         target: The profile's target; its default when None.
+        doing: Shows long steps.
     """
 
-    def __init__(self, folder: Path | str = ".", target: str | None = None) -> None:
+    def __init__(self, folder: Path | str = ".", target: str | None = None, *, doing: Doing = silently) -> None:
         self.folder = Path(folder).absolute()
         self.target = target
+        self._doing = doing
 
     @cached_property
     def dbt_manifest(self) -> Mapping[str, Any]:
         """dbt's `target/manifest.json`, where DBT_TARGET_PATH puts it.
 
         Raises:
-            EnvironmentProblem: when there is none.
+            EnvironmentProblem: when there is none, or it cannot be read, or the project has changed since.
         """
         path = self._manifest_path()
-        if not path.exists():
+        if not (self.folder / "dbt_project.yml").exists():
+            raise no_project(self.folder)
+        if self._last_parse is None:
             raise EnvironmentProblem("the project has not been parsed", where=str(path), fix="dbt parse")
-        loaded: Mapping[str, Any] = json.loads(path.read_text())
-        return loaded
+        changed = changed_since_parse(self._last_parse, self.folder)
+        if changed is not None:
+            name = os.path.relpath(path, self.folder)
+            raise EnvironmentProblem(f"{name} is older than the project", where=changed, fix="dbt parse")
+        return self._last_parse
 
-    def is_parsed(self) -> bool:
-        """Whether dbt has parsed the project before."""
-        return self._manifest_path().exists()
+    @cached_property
+    def _last_parse(self) -> Mapping[str, Any] | None:
+        path = self._manifest_path()
+        try:
+            return json.loads(path.read_text()) if path.exists() else None
+        except ValueError as error:  # dbt was ended while it wrote
+            raise EnvironmentProblem(f"it is no JSON: {error}", where=str(path), fix="dbt parse") from error
 
     def _manifest_path(self) -> Path:
         return self.folder / os.environ.get("DBT_TARGET_PATH", "target") / "manifest.json"
@@ -138,9 +152,13 @@ class Project:
         """The function nodes of dbt's manifest.
 
         Raises:
-            EnvironmentProblem: when the project has not been parsed.
+            EnvironmentProblem: as for `dbt_manifest`.
         """
         return list(self.dbt_manifest.get("functions", {}).values())
+
+    def functions_as_parsed(self) -> list[Mapping[str, Any]]:
+        """The function nodes of the last parse, however old it is; none where there was none."""
+        return list((self._last_parse or {}).get("functions", {}).values())
 
     @cached_property
     def _profile(self) -> Target:
@@ -166,7 +184,9 @@ class Project:
     @cached_property
     def spark(self) -> SparkSession:
         """A Spark session as the profile describes it, in the target's schema."""
-        session = start_spark(self.spark_settings(), self.functions())
+        settings, functions = self.spark_settings(), self.functions()
+        with self._doing("starting Spark"):
+            session = start_spark(settings, functions)
         if session.catalog.databaseExists(self._profile.schema):
             session.catalog.setCurrentDatabase(self._profile.schema)
         return session
@@ -200,4 +220,6 @@ class Project:
         Raises:
             InvalidRequestError: when Spark refuses the statement before it runs.
         """
-        return spark_engine.run(self.spark, statement)
+        spark = self.spark
+        with self._doing("running", partial(spark_engine.how_far, spark)):
+            return spark_engine.run(spark, statement)

@@ -4,6 +4,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+
 from places import Server, make_place, start
 
 if TYPE_CHECKING:

@@ -56,7 +56,7 @@ def _daemon(folder: Path, name: str, *options: str) -> Iterator[None]:
 
 
 def python_without_penstock(folder: Path) -> Path:
-    """A Python with every library of this one and no Penstock: a `.pth` file that a `.pth` file leads to is not read."""
+    """A Python with every library of this one and no Penstock: `.pth` files that one leads to are not read."""
     venv.create(folder, with_pip=False)
     site = next(folder.glob("lib/python*/site-packages"))
     (site / "libraries.pth").write_text(sysconfig.get_path("purelib"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from penstock import progress
 from penstock.servers import thrift
 from penstock.servers.listen import Listen
 from penstock.servers.users import set_user
@@ -33,7 +34,8 @@ def serve(
 ) -> None:
     """Serve the lakehouse over Spark's Thrift protocol until SIGTERM or Ctrl-C."""
     # click.echo flushes: who waits for the line reads it through a pipe.
-    thrift.serve(Path.cwd(), Listen(host, port, users, tls_certificate, tls_key), target=target, ready=click.echo)
+    listen = Listen(host, port, users, tls_certificate, tls_key)
+    thrift.serve(Path.cwd(), listen, target=target, ready=click.echo, doing=progress.on_terminal())
 
 
 @click.command("add-user")

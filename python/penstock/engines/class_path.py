@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from penstock.engines.spark import java_version, stderr_to
+from penstock.engines.spark import java_version, starting
 
 
 def with_class_path(
@@ -26,16 +26,15 @@ def with_class_path(
         log: The file that takes what Ivy prints.
 
     Raises:
-        EnvironmentProblem: when Java is missing or wrong.
+        EnvironmentProblem: when Java is missing or wrong, or the jars cannot be fetched.
     """
     from pyspark import SparkConf
     from pyspark.find_spark_home import _find_spark_home
     from pyspark.java_gateway import launch_gateway
 
     java_version()
-    log.parent.mkdir(parents=True, exist_ok=True)
     # A JVM without a Spark in it, because only Spark's launcher knows where Ivy puts the jars.
-    with stderr_to(log):
+    with starting(log):
         gateway: Any = launch_gateway(conf=SparkConf(loadDefaults=False).setAll(list(settings.items())))
     try:
         jars = [jar.removeprefix("file:") for jar in (gateway.jvm.System.getProperty("spark.jars") or "").split(",")]

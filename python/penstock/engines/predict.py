@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from penstock.engines.spark import OUR_ERROR, register_builtin
+from penstock.engines.spark import register_builtin
+from penstock.engines.told import OUR_ERROR
 from penstock.errors import InvalidRequestError, PenstockError, UnknownNameError
 from penstock.scoring.functions import SCHEMA
 from penstock.scoring.predict import Argument, Parameter, has_star, place_arguments, wrong_type
@@ -83,7 +84,11 @@ class _Builder:
         identifier = self._jvm.org.apache.spark.sql.catalyst.FunctionIdentifier(model, some(SCHEMA))
         if not state.catalog().functionExists(identifier):
             raise UnknownNameError.of(
-                "model", model, self._models(), where=_call_text(self._jvm), fix=f"train it: dbt build --select {model}"
+                "model",
+                model,
+                self._models(),
+                where=_call_text(self._jvm),
+                fix=f"train it first: dbt build --select {model}",
             )
         stored = state.catalog().getFunctionMetadata(identifier)
         companion = getattr(self._jvm.org.apache.spark.sql.catalyst.catalog, "UserDefinedFunction$")

@@ -98,6 +98,15 @@ def live_version(spark: Any, model: str, alias: str = CHAMPION) -> int | None:
     return None if row is None else int(row["version"])
 
 
+def live_from(spark: Any, source: str) -> tuple[str, int] | None:
+    """The model and version that an alias has from the folder `source`; None when there is none."""
+    if not spark.catalog.tableExists(ALIASES):
+        return None
+    match = exp.column("source").eq(source).sql("spark")
+    rows = spark.table(ALIASES).where(match).select("model", "version").take(1)
+    return (rows[0]["model"], int(rows[0]["version"])) if rows else None
+
+
 def _alias_row(spark: Any, model: str, alias: str) -> Any | None:
     if not spark.catalog.tableExists(ALIASES):
         return None

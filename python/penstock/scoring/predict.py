@@ -140,7 +140,11 @@ def _by_column(
 def _as_written(parameters: Sequence[Parameter], arguments: Sequence[Argument], where: str) -> dict[str, int]:
     by_name = {p.name.lower(): p.name for p in parameters}
     if len(arguments) > len(parameters):
-        raise InvalidRequestError(f"{len(arguments)} arguments are given, {len(parameters)} are taken", where=where)
+        raise InvalidRequestError(
+            f"{len(arguments)} arguments are given, {len(parameters)} are taken",
+            where=where,
+            fix="name => value for each input",
+        )
     placed: dict[str, int] = {}
     for position, argument in enumerate(arguments):
         name = argument.name

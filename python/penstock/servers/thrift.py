@@ -16,6 +16,7 @@ from penstock.home import home
 from penstock.project import Project, start_spark_to_serve
 from penstock.servers.jobs import serve_jobs
 from penstock.servers.listen import Listen
+from penstock.steps import Doing, silently
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -25,7 +26,12 @@ _SECONDS_TO_STOP = 30
 
 
 def serve(
-    folder: Path | str, listen: Listen, *, target: str | None = None, ready: Callable[[str], None] = print
+    folder: Path | str,
+    listen: Listen,
+    *,
+    target: str | None = None,
+    ready: Callable[[str], None] = print,
+    doing: Doing = silently,
 ) -> None:
     """Start Spark and its Thrift server, and stay until SIGTERM or SIGINT ends both.
 
@@ -36,6 +42,7 @@ def serve(
         listen: Where to listen, and who may come in.
         target: The profile's target to start Spark from; its default when None.
         ready: Called with one line when clients can connect.
+        doing: Shows the start.
 
     Raises:
         EnvironmentProblem: when the address cannot be listened on, the target starts no Spark, Spark does not start,
@@ -45,8 +52,8 @@ def serve(
     """
     project = Project(folder, target)
     settings = project.spark_settings()
-    # A folder that was never parsed has no functions yet; the first build through the server brings them.
-    functions = project.functions() if project.is_parsed() else []
+    # The next build through the server brings what has changed since.
+    functions = project.functions_as_parsed()
     # Asked first, because Spark takes ten seconds to start and would then end in a stack trace.
     listen.check()
     java = [Path(__file__).with_name("PasswordCheck.java")] if listen.users else []
@@ -55,7 +62,7 @@ def serve(
     place.mkdir(parents=True, exist_ok=True)
     try:
         # A signal while Spark starts waits until it has started: a JVM that is abandoned half-way lives on.
-        with _signals(lambda *_: stop.set()), listen.thrift_settings(place) as thrift:
+        with _signals(lambda *_: stop.set()), listen.thrift_settings(place) as thrift, doing("starting Spark"):
             spark = start_spark_to_serve({**settings, **thrift}, functions, java_sources=java)
             server = _start_thrift(spark, listen)
         # Once more, for PySpark has set its own for SIGINT.

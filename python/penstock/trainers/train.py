@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from penstock.trainers.inputs import TableVersion, content_checksum, read_from
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_log = logging.getLogger(__name__)
 
 RECORD = (
     "model string, version int, run_id string, fingerprint string, training_set string, training_set_version bigint,"
@@ -99,7 +102,9 @@ def train(
     spark = training_set.sparkSession
     fingerprint = _fingerprint(node, build, content_checksum(training_set))
     version = mlflow_store.find_version(model, fingerprint)
-    if version is None:
+    if version is not None:
+        _log.info("%s: version %s was made from these rows by this code, nothing is fitted", model, version.version)
+    else:
         version = _fit(node, training_set, build, tables[0], fingerprint)
     if live_version(spark, model) is None:
         promote(spark, model, int(version.version), expected=None, reason="first version")
@@ -129,6 +134,7 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
     import mlflow
     from mlflow.models import infer_signature
 
+    _log.info("%s: reading version %s of %s", node.model, table.version, table.table)
     frame = _in_memory(training_set, node)
     if frame.empty:
         raise InvalidDefinitionError("the training set is empty", where=f"training node {node.model}")
@@ -139,10 +145,13 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
     inputs = list(node.features)
     text = [c for c in inputs if frame[c].dtype == object]
     estimator = build([c for c in inputs if c not in text], text)
+    _log.info("%s: fitting on %s rows, %s features", node.model, f"{len(fit):,}", len(inputs))
     estimator.fit(fit[inputs], fit[node.label])
+    _log.info("%s: scoring the %s rows that were held out", node.model, f"{len(test):,}")
     scores = classification_scores(
         test[node.label], estimator.predict_proba(test[inputs])[:, 1], _baseline(node, fit, test)
     )
+    _log.info("%s: logging to MLflow (AUC %.3f, baseline %.3f)", node.model, scores["auc"], scores["baseline_auc"])
     experiment = mlflow_store.open_experiment(node.model)
     with mlflow.start_run(experiment_id=experiment, run_name=node.model) as run:
         mlflow.log_params(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 PROJECT = {
@@ -75,7 +75,10 @@ class Place:
         return self.run(*self.command(*arguments))
 
     def dbt(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
-        return self.run(str(Path(sys.executable).with_name("dbt")), *arguments, seconds=seconds)
+        return self.run(*self.dbt_command(*arguments), seconds=seconds)
+
+    def dbt_command(self, *arguments: str) -> list[str]:
+        return [str(Path(sys.executable).with_name("dbt")), *arguments]
 
 
 @dataclass(frozen=True)
@@ -97,15 +100,17 @@ class Server:
         return hive.connect("127.0.0.1", self.port)
 
 
-def make_place(folder: Path, *, again: bool = False) -> Place:
-    """The small project with a profile, never parsed; or the place that it is already in."""
+def make_place(folder: Path, project: Path | None = None, *, again: bool = False) -> Place:
+    """The small project above, or a copy of the one in `project`, with a profile; or what is there already."""
     home = {"PENSTOCK_HOME": str(folder / "home"), "PENSTOCK_DRIVER_MEMORY": "1g"}
     if again:
         return Place(folder, {**os.environ, **home})
     shutil.copytree(ROOT / "macros", folder / "macros")
-    for name, text in PROJECT.items():
+    for name, text in PROJECT.items() if project is None else ():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
+    if project is not None:
+        shutil.copytree(project, folder, dirs_exist_ok=True)
     shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")
     return Place(folder, {**os.environ, **home})
 
