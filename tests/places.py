@@ -67,7 +67,7 @@ class Place:
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=600
         )
 
     def penstock(self, *arguments: str) -> subprocess.CompletedProcess[str]:
