@@ -66,16 +66,16 @@ class Place:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "penstock.cli", *arguments]
 
-    def run(self, *command: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=seconds
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=900
         )
 
     def penstock(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run(*self.command(*arguments))
 
-    def dbt(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
-        return self.run(*self.dbt_command(*arguments), seconds=seconds)
+    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run(*self.dbt_command(*arguments))
 
     def dbt_command(self, *arguments: str) -> list[str]:
         return [str(Path(sys.executable).with_name("dbt")), *arguments]

@@ -37,11 +37,12 @@ def install() -> None:
     # The profile is loaded by now: an adapter that is not here is not in use.
     if "dbt.adapters.spark" in sys.modules:
         from dbt.adapters.spark import session
-        from dbt.adapters.spark.connections import SparkConnectionManager
+        from dbt.adapters.spark.connections import PyhiveConnectionWrapper, SparkConnectionManager
         from dbt.adapters.spark.impl import SparkAdapter
 
         _prepare_connections(SparkConnectionManager)
-        _tell_errors(session.Cursor)
+        for cursor in (session.Cursor, PyhiveConnectionWrapper):
+            _tell_errors(cursor)
         _run_python_models(SparkAdapter)
 
 
@@ -109,7 +110,7 @@ def _as_dbt_errors() -> Iterator[None]:
 
     from dbt_penstock import interrupt
     from penstock.engines.spark import running_session
-    from penstock.engines.told import told
+    from penstock.engines.told import told, told_by_server
 
     if interrupt.is_interrupted():
         raise DbtRuntimeError("the build was interrupted")
@@ -118,7 +119,7 @@ def _as_dbt_errors() -> Iterator[None]:
     except Exception as error:
         # dbt-spark has made its own error of Spark's, with the whole of Spark's text.
         cause = error.__cause__ if isinstance(error, DbtRuntimeError) and error.__cause__ else error
-        shown = told(cause, None if interrupt.is_interrupted() else running_session())
+        shown = told(cause, None if interrupt.is_interrupted() else running_session()) or told_by_server(str(cause))
         if shown is None:
             raise
         raise DbtRuntimeError(str(shown)) from error

@@ -43,7 +43,7 @@ def interrupted(built: Place, tmp_path_factory: pytest.TempPathFactory) -> Inter
     jvm = jvm_of(process.pid)
     began = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=100)
     return Interrupted(Outcome(process.returncode, said), second, jvm, time.monotonic() - began, parts)
 
 

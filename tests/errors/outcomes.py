@@ -25,7 +25,7 @@ def outcome(done: subprocess.CompletedProcess[str]) -> Outcome:
     return Outcome(done.returncode, done.stdout + done.stderr)
 
 
-def until(happened: Callable[[], bool], seconds: float = 90) -> None:
+def until(happened: Callable[[], bool], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, "it did not happen"

@@ -319,10 +319,10 @@ class DiskFull:
 
 # A disk of its own, small and then larger; the commands that follow see it, and nobody else does.
 SMALL_DISK = """
-mount -t tmpfs -o size=16m none "$PENSTOCK_HOME" || exit 77
+mount -t tmpfs -o size=12m none "$PENSTOCK_HOME" || exit 77
 "$0" "$@"; echo "code $?"
 find "$PENSTOCK_HOME/warehouse" -path '*/large/_delta_log/*.json'
-mount -o remount,size=500m "$PENSTOCK_HOME"
+mount -o remount,size=300m "$PENSTOCK_HOME"
 echo "with room"
 "$0" "$@"; echo "code $?"
 """

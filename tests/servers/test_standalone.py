@@ -47,11 +47,11 @@ def served(tmp_path_factory: pytest.TempPathFactory, second_project: Path) -> It
                 "PYSPARK_PYTHON": str(python),
             },
         )
-        loaded = place.run(sys.executable, "-c", LOAD, seconds=300)
+        loaded = place.run(sys.executable, "-c", LOAD)
         assert loaded.returncode == 0, loaded.stderr
         server = start(place)
         variables = {"PENSTOCK_SERVER_PORT": str(server.port), "JAVA_HOME": "/no/java", "PATH": "/usr/sbin"}
-        built = place.with_variables(variables).dbt("build", "--target", "cluster", seconds=900)
+        built = place.with_variables(variables).dbt("build", "--target", "cluster")
         assert built.returncode == 0, built.stdout
         yield server
         server.process.send_signal(signal.SIGTERM)

@@ -47,7 +47,9 @@ _FIXES = {
 }
 # A task's failure is wrapped: the cause that it has says more.
 _WRAPPER = re.compile(r"^(Job aborted|\[TASK_WRITE_FAILED\]|Task failed|Exception thrown in awaitResult)")
-_CAUSE = re.compile(r"^(?:Caused by: )?[\w.$]+(?:Exception|Error): (.+)$", re.M)
+_CAUSE = re.compile(r"^(?:Caused by: )?[\w.$]+(?:Exception|Error):\s+(.+?)(?=\n\s*at |\nCaused by|\Z)", re.M | re.S)
+# What Hive's part of the Thrift server puts before Spark's own message.
+_SERVER = re.compile(r"^.*HiveSQLException: Error running query: (?:\[[A-Z_0-9.]+\] )?", re.S)
 _CONDITION = re.compile(r"^\[([A-Z_0-9.]+)\]\s*")
 _PLACE = re.compile(r"line (\d+),? pos (\d+)")
 _FRAME = re.compile(r'^  File "(?P<file>[^"]+)", line (?P<line>\d+), in .*$', re.M)
@@ -93,6 +95,14 @@ def told(error: BaseException, spark: SparkSession | None = None) -> PenstockErr
     if isinstance(error, PySparkException | Py4JError):
         return InvalidRequestError(_sentence(str(error)), where="Spark")
     return None
+
+
+def told_by_server(text: str) -> PenstockError | None:
+    """As `told`, for the text that a Thrift server sends; None when the text is of another kind."""
+    if not _SERVER.search(text):
+        return None
+    # dbt has indented each line.
+    return _of_java("", re.sub(r"^ {2}", "", _SERVER.sub("", text), flags=re.M), None, None)
 
 
 def _of_java(message: str, text: str, error: Any, spark: SparkSession | None) -> PenstockError:
