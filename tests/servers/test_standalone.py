@@ -9,8 +9,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from places import Place, Server, beeline, start
 from standalone import cluster, python_without_penstock
+
+from places import Place, Server, beeline, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

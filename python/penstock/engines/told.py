@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DISK_FULL = "No space left on device"
 # The condition of Spark's errors that carry a message of ours from the analysis of a statement.
 OUR_ERROR = "USER_RAISED_EXCEPTION"
+_OURS = re.compile(rf"\[{OUR_ERROR}\] ((?:(?!\[{OUR_ERROR}\]).)+?) SQLSTATE: P0001", re.S)
 
 # What the operating system refuses for reasons of the place.
 _REFUSED = {
@@ -109,6 +110,9 @@ def _of_java(message: str, text: str, error: Any, spark: SparkSession | None) ->
     """By what the text holds, most telling first; `error` is PySpark's own, if it has made one."""
     if DISK_FULL in text:
         return no_space()
+    ours = _OURS.search(text)
+    if ours:
+        return PenstockError.from_text(ours.group(1))
     if "Traceback (most recent call last)" in text:
         return of_traceback(text, spark)
     conflict = re.search(r"\[(DELTA_CONCURRENT_\w+)[^\]]*\]|Concurrent\w*Exception", text)
@@ -120,8 +124,6 @@ def _of_java(message: str, text: str, error: Any, spark: SparkSession | None) ->
         )
     if re.search(r"SparkContext was shut ?down|stopped SparkContext|SparkContext is stopped", text, re.I):
         return EnvironmentProblem("Spark was stopped", where="the statement that ran", fix="run it again")
-    if error is not None and error.getCondition() == OUR_ERROR:
-        return PenstockError.from_text(error.getMessageParameters()["errorMessage"])
     if error is not None and error.getCondition():
         return _of_condition(error.getCondition(), message, error.getMessageParameters() or {}, spark)
     causes = _CAUSE.findall(text) or [message or text.strip().splitlines()[0]]

@@ -28,6 +28,11 @@ SENT = {
         "  \tat b\n  Caused by: org.apache.spark.SparkRuntimeException: [RAISED] no more SQLSTATE: P0001",
         "no more\n  where: the SQL that ran (RAISED)",
     ),
+    "ours, from predict()": (
+        "[USER_RAISED_EXCEPTION] org.apache.spark.SparkRuntimeException: [USER_RAISED_EXCEPTION] unknown model 'a'\n"
+        "    where: predict('a', 1)\n    did you mean: b, c\n    fix: train it first SQLSTATE: P0001",
+        "unknown model 'a'\n  where: predict('a', 1)\n  did you mean: b, c\n  fix: train it first",
+    ),
     "a Python function": (
         "org.apache.spark.api.python.PythonException: Traceback (most recent call last):\n"
         '    File "udfs/f.py", line 6, in main\n      raise ValueError("over six")\n  ValueError: over six',
