@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,18 @@ def start(place: Place, *options: str) -> Server:
     line = process.stdout.readline()  # ends when the process does, too
     assert line.startswith("ready: "), (place.folder / "serve.err").read_text()
     return Server(place, port, process, line)
+
+
+@contextlib.contextmanager
+def serving(place: Place, *options: str) -> Iterator[Server]:
+    """A server that runs within, and ends well."""
+    running = start(place, *options)
+    try:
+        yield running
+    finally:
+        running.process.send_signal(signal.SIGTERM)
+        code = running.process.wait(60)
+    assert code == 0
 
 
 def gone(pid: int, seconds: float = 20) -> bool:

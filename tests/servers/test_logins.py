@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import signal
 import ssl
 import subprocess
 import urllib.error
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from places import Server, beeline, free_port, make_place, start
+
+from places import Server, beeline, free_port, make_place, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +42,8 @@ def guarded(folder: Path) -> Iterator[Server]:
     place = make_place(folder, again=True)
     assert place.dbt("parse").returncode == 0
     tls = ("--tls-certificate", "certificate.pem", "--tls-key", "key.pem")
-    running = start(place, "--users", "users.txt", *tls)
-    yield running
-    running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(60) == 0
+    with serving(place, "--users", "users.txt", *tls) as running:
+        yield running
     assert not (folder / "home" / "servers" / f"{running.port}.p12").exists()
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from standalone import cluster, python_without_penstock
 
-from places import Place, Server, beeline, start
+from places import Place, Server, beeline, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,13 +49,11 @@ def served(tmp_path_factory: pytest.TempPathFactory, second_project: Path) -> It
         )
         loaded = place.run(sys.executable, "-c", LOAD)
         assert loaded.returncode == 0, loaded.stderr
-        server = start(place)
-        variables = {"PENSTOCK_SERVER_PORT": str(server.port), "JAVA_HOME": "/no/java", "PATH": "/usr/sbin"}
-        built = place.with_variables(variables).dbt("build", "--target", "cluster")
-        assert built.returncode == 0, built.stdout
-        yield server
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(60) == 0
+        with serving(place) as server:
+            variables = {"PENSTOCK_SERVER_PORT": str(server.port), "JAVA_HOME": "/no/java", "PATH": "/usr/sbin"}
+            built = place.with_variables(variables).dbt("build", "--target", "cluster")
+            assert built.returncode == 0, built.stdout
+            yield server
 
 
 def rows(server: Server, statement: str) -> list[tuple[Any, ...]]:
