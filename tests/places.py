@@ -151,13 +151,13 @@ def start(place: Place, *options: str) -> Server:
 
 
 @contextlib.contextmanager
-def serving(place: Place, *options: str) -> Iterator[Server]:
+def serving(place: Place, *options: str, ends_by: signal.Signals = signal.SIGTERM) -> Iterator[Server]:
     """A server that runs within, and ends well."""
     running = start(place, *options)
     try:
         yield running
     finally:
-        running.process.send_signal(signal.SIGTERM)
+        running.process.send_signal(ends_by)
         code = running.process.wait(60)
     assert code == 0
 

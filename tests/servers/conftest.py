@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,5 +17,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     place = make_place(tmp_path_factory.mktemp("served"))
     parsed = place.dbt("parse")
     assert parsed.returncode == 0, parsed.stdout
-    with serving(place) as running:
+    with serving(place, ends_by=signal.SIGINT) as running:
         yield running
