@@ -73,3 +73,12 @@ class Interrupted:
     jvm: int
     seconds: float
     parts: int  # files of the table that lay there already
+
+
+@dataclass(frozen=True)
+class DiskFull:
+    """A build on a full disk, what it left of its table's log, and the build after there was room again."""
+
+    first: Outcome
+    commits: list[str]
+    second: Outcome
