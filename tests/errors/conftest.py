@@ -80,12 +80,22 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return place
 
 
-# A disk of its own, small and then larger; the commands that follow see it, and nobody else does.
-SMALL_DISK = """
-mount -t tmpfs -o size=12m none "$PENSTOCK_HOME" || exit 77
+# A disk of 12 MB for the home, later with room: one of its own where a mount is allowed, which nobody else sees, or the
+# small shared memory of a container, filled up and freed again.
+OWN_DISK = ('mount -t tmpfs -o size=12m none "$PENSTOCK_HOME"', 'mount -o remount,size=300m "$PENSTOCK_HOME"')
+SHARED_MEMORY = (
+    """export PENSTOCK_HOME=/dev/shm/penstock-$$ && mkdir "$PENSTOCK_HOME" && trap 'rm -rf "$PENSTOCK_HOME"*' EXIT &&
+    free=$(df --output=avail -k /dev/shm | tail -1) && [ "$free" -lt 262144 ] &&
+    head -c $(((free - 12288) * 1024)) /dev/zero > "$PENSTOCK_HOME-filler"
+    """.strip(),
+    'rm "$PENSTOCK_HOME-filler"',
+)
+WAYS = ((["unshare", "-rm"], OWN_DISK), (["unshare", "-m"], OWN_DISK), ([], SHARED_MEMORY))
+ON_A_SMALL_DISK = """
+{small} || exit 77
 "$0" "$@"; echo "code $?"
 find "$PENSTOCK_HOME/warehouse" -path '*/large/_delta_log/*.json'
-mount -o remount,size=300m "$PENSTOCK_HOME"
+{room}
 echo "with room"
 "$0" "$@"; echo "code $?"
 """
@@ -96,11 +106,14 @@ def disk_full_build(tmp_path_factory: pytest.TempPathFactory) -> DiskFull:
     place = make_place(tmp_path_factory.mktemp("full"), HERE / "project")
     (place.folder / "home").mkdir()
     build = place.dbt_command("build", "--select", "large", "--no-use-colors")
-    done = place.run("unshare", "-rm", "sh", "-c", SMALL_DISK, *build)
-    if "code " not in done.stdout:
-        pytest.skip(f"no disk of our own can be had here: {done.stderr.strip()}")
-    first, _, second = done.stdout.partition("with room")
-    said, _, left = first.rpartition("code ")
-    return DiskFull(
-        Outcome(int(left.split()[0]), said), left.split()[1:], Outcome(int(second.rpartition("code ")[2]), second)
-    )
+    refused = []
+    for prefix, (small, room) in WAYS:
+        script = ON_A_SMALL_DISK.format(small=small, room=room)
+        done = place.run(*prefix, "sh", "-c", script, *build)
+        if "code " in done.stdout:
+            first, _, second = done.stdout.partition("with room")
+            said, _, left = first.rpartition("code ")
+            code, *commits = left.split()
+            return DiskFull(Outcome(int(code), said), commits, Outcome(int(second.rpartition("code ")[2]), second))
+        refused.append(done.stderr.strip() or "/dev/shm is large")
+    pytest.skip(f"no small disk can be had here: {'; '.join(refused)}")

@@ -60,6 +60,7 @@ class Commands:
         if meanwhile is not None:
             until(self.mark.exists)
             meanwhile()
+            self.mark.unlink()
         answer = json.loads(self.process.stdout.readline())
         return Outcome(answer["code"], answer["out"] + answer["err"])
 

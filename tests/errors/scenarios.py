@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -202,11 +203,13 @@ def conflict(row: Row, request: pytest.FixtureRequest) -> Outcome:
     commands: Commands = request.getfixturevalue("commands")
     log = request.getfixturevalue("built").folder / "home" / "warehouse" / "penstock.db" / "written" / "_delta_log"
     commits = sorted(log.glob("*.json"))
-    actions = [line for line in commits[0].read_text().splitlines() if '"metaData"' in line]
+    actions = [json.loads(line) for line in commits[0].read_text().splitlines()]
+    [metadata] = [action for action in actions if "metaData" in action]
+    metadata["metaData"]["configuration"]["written.by"] = "another writer"
 
     def commit() -> None:
-        # As another engine would, by Delta's protocol: the table's own metadata once more.
-        (log / f"{len(commits):020}.json").write_text("\n".join(actions) + "\n")
+        # As another engine would, by Delta's protocol.
+        (log / f"{len(commits):020}.json").write_text(json.dumps(metadata) + "\n")
 
     return commands.run(*row.arguments(), meanwhile=commit)
 
