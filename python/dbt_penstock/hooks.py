@@ -32,7 +32,6 @@ def install() -> None:
     setattr(base, _INSTALLED, True)
     _add_jinja_module(base)
     _add_edges(ManifestLoader)
-    interrupt.end_quickly(GraphRunnableTask)
     log.show_in_dbt()
     # The profile is loaded by now: an adapter that is not here is not in use.
     if "dbt.adapters.spark" in sys.modules:
@@ -44,6 +43,7 @@ def install() -> None:
         for cursor in (session.Cursor, PyhiveConnectionWrapper):
             _tell_errors(cursor)
         _run_python_models(SparkAdapter)
+        interrupt.end_quickly(GraphRunnableTask)
 
 
 def _add_jinja_module(base: Any) -> None:

@@ -6,6 +6,7 @@ A table is whole either way: Delta shows a write when it is committed, and not b
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from functools import wraps
@@ -48,6 +49,8 @@ def end_quickly(task: Any) -> None:
 
     @wraps(cancel)
     def with_spark_stopped(self: Any, pool: Any) -> Any:
+        if not isinstance(sys.exception(), KeyboardInterrupt):  # --fail-fast: what runs may end, hooks come after it
+            return cancel(self, pool)
         _stop_spark()
         until = time.monotonic() + _SECONDS_TO_END
         workers = list(pool._pool)

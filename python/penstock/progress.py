@@ -31,7 +31,7 @@ def on_terminal(*, quiet: bool = False) -> Doing:
 
 def on_console(console: Console) -> Doing:
     """Steps as a line under what this console prints meanwhile, or silent ones where it is no terminal."""
-    if not console.is_terminal or console.is_dumb_terminal:
+    if not console.is_terminal:
         return silently
 
     @contextmanager

@@ -60,6 +60,7 @@ class Commands:
         if meanwhile is not None:
             until(self.mark.exists)
             meanwhile()
+            self.mark.unlink()
         answer = json.loads(self.process.stdout.readline())
         return Outcome(answer["code"], answer["out"] + answer["err"])
 
@@ -73,3 +74,12 @@ class Interrupted:
     jvm: int
     seconds: float
     parts: int  # files of the table that lay there already
+
+
+@dataclass(frozen=True)
+class DiskFull:
+    """A build on a full disk, what it left of its table's log, and the build after there was room again."""
+
+    first: Outcome
+    commits: list[str]
+    second: Outcome

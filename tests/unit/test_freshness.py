@@ -20,6 +20,7 @@ FILES = {
     "dbt_project.yml": "model-paths: [models, more]\n",
     "models/a.sql": "select 1\n",
     "models/a.yml": "models: []\n",
+    "models/off.sql": "select 0\n",
     "macros/m.sql": "{% macro m() %}{% endmacro %}",
     "seeds/s.csv": "id\n1\n",
     "udfs/f.py": "def main(x):\n    return x\n",
@@ -43,7 +44,7 @@ def manifest() -> dict[str, Any]:
         },
         "functions": {"f": entry("udfs/f.py", "function", raw_code=FILES["udfs/f.py"].strip())},
         "macros": {"m": entry("macros/m.sql", "macro"), "dbt": entry("macros/gone.sql", "macro", "dbt")},
-        "disabled": {"d": [entry("models/a.yml", "model")]},
+        "disabled": {"d": [entry("models/off.sql", "model", raw_code="select 0")]},
         "parent_map": {"a": []},
     }
 
@@ -81,6 +82,7 @@ CHANGED: dict[str, Change] = {
     "macros/m.sql has changed": lambda at: write(at, "macros/m.sql", ""),
     "dbt_project.yml has changed": lambda at: write(at, "dbt_project.yml", FILES["dbt_project.yml"]),
     "models/b.sql has changed": lambda at: write(at, "dbt_packages/other/models/b.sql", "select 3"),
+    "models/off.sql has changed": lambda at: write(at, "models/off.sql", "select 1"),
     "models/a.sql is gone": lambda at: (at / "models/a.sql").unlink(),
     "more/new.sql is new": lambda at: write(at, "more/new.sql", ""),
     "seeds/new.csv is new": lambda at: write(at, "seeds/new.csv", ""),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 import sys
 
 import pytest
+
+from terminals import said_on_a_terminal
 
 STEP = """
 import os, sys, time
@@ -24,22 +25,10 @@ print("done")
 
 
 def on_a_terminal(*arguments: str, term: str = "xterm") -> str:
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", STEP, *arguments], stdin=theirs, stdout=theirs, stderr=theirs,
-        env={**os.environ, "TERM": term},
-    )  # fmt: skip
-    os.close(theirs)
-    said = b""
-    while True:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:  # Linux's end of file for a terminal
-            break
-        said += part
-    os.close(ours)
-    assert process.wait() == 0
-    return said.decode()
+    command = [sys.executable, "-c", STEP, *arguments]
+    code, said = said_on_a_terminal(command, environment={**os.environ, "TERM": term})
+    assert code == 0
+    return said
 
 
 def test_a_line_tells_the_step_how_far_and_how_long_and_is_gone_at_the_end() -> None:
@@ -58,5 +47,7 @@ def test_quiet(arguments: tuple[str, ...], term: str) -> None:
 
 
 def test_nothing_where_there_is_no_terminal() -> None:
-    done = subprocess.run([sys.executable, "-c", STEP], capture_output=True, text=True, check=True)
+    # In CI this variable asks for colour, and rich takes it for a terminal.
+    environment = {**os.environ, "FORCE_COLOR": "1"}
+    done = subprocess.run([sys.executable, "-c", STEP], env=environment, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("done\n", "")

@@ -24,9 +24,8 @@ class _Commands(click.Group):
         except Exception as error:
             if ctx.params["debug"]:
                 click.echo(traceback.format_exc(), err=True)
-            click.echo(
-                as_json.of_error(_told(error)) if as_json.is_asked_for(ctx) else f"Error: {_told(error)}", err=True
-            )
+            shown = _told(error)
+            click.echo(as_json.of_error(shown) if as_json.is_asked_for(ctx) else f"Error: {shown}", err=True)
             ctx.exit(1)
 
 

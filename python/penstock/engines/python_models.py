@@ -44,10 +44,12 @@ def run_model(spark: SparkSession, code: str, *, name: str, file: str) -> None:
 
 def _failed(error: Exception, said: PenstockError | None, shown: str, file: str) -> ModelFailed:
     """With the line of the model's own file that was reached last, and what Spark said if it was Spark that refused."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == shown]
+    code = "".join(linecache.getlines(shown))
+    above = code[: len(code) - len(code.lstrip())].count("\n")  # blank lines that dbt's template has left
+    lines = [frame.lineno or 0 for frame in traceback.extract_tb(error.__traceback__) if frame.filename == shown]
     if isinstance(error, SyntaxError) and error.filename == shown:
-        lines.append(error.lineno)
-    place = f"{file}, line {lines[-1]}" if lines else file
+        lines.append(error.lineno or 0)
+    place = f"{file}, line {lines[-1] - above}" if lines else file
     if said is None:
         return ModelFailed(f"the Python model failed: {type(error).__name__}: {error}", where=place)
     return ModelFailed(

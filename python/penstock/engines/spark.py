@@ -86,6 +86,8 @@ def open_session(settings: Mapping[str, str], *, log: Path) -> SparkSession:
         builder = builder.config(name, value)
     with starting(log):
         session = builder.getOrCreate()
+    # A thread of PySpark's prints a traceback when the JVM ends, beside the error that the statement raises.
+    session.sparkContext._accumulatorServer.handle_error = lambda *_: None
     _open_metastore(session, log)
     return session
 

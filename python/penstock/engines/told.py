@@ -51,6 +51,8 @@ _WRAPPER = re.compile(r"^(Job aborted|\[TASK_WRITE_FAILED\]|Task failed|Exceptio
 _CAUSE = re.compile(r"^(?:Caused by: )?[\w.$]+(?:Exception|Error):\s+(.+?)(?=\n\s*at |\nCaused by|\Z)", re.M | re.S)
 # What Hive's part of the Thrift server puts before Spark's own message.
 _SERVER = re.compile(r"^.*HiveSQLException: Error running query: (?:\[[A-Z_0-9.]+\] )?", re.S)
+# The ways in which Delta refuses a commit because of another one.
+_CONFLICT = re.compile(r"DELTA_(?:CONCURRENT_\w+|METADATA_CHANGED|PROTOCOL_CHANGED)")
 _CONDITION = re.compile(r"^\[([A-Z_0-9.]+)\]\s*")
 _PLACE = re.compile(r"line (\d+),? pos (\d+)")
 _FRAME = re.compile(r'^  File "(?P<file>[^"]+)", line (?P<line>\d+), in .*$', re.M)
@@ -74,15 +76,15 @@ def told(error: BaseException, spark: SparkSession | None = None) -> PenstockErr
     Returns:
         The error to show, or None when it is none of these: a bug.
     """
-    from py4j.protocol import Py4JError, Py4JJavaError
-    from pyspark.errors import PySparkException
-    from pyspark.errors.exceptions.captured import CapturedException
-
     if isinstance(error, PenstockError):
         return error
     if isinstance(error, OSError) and error.errno in _REFUSED:
         what = (error.strerror or str(error)).lower()
         return EnvironmentProblem(what, where=str(error.filename or ""), fix=_REFUSED[error.errno])
+    from py4j.protocol import Py4JError, Py4JJavaError
+    from pyspark.errors import PySparkException
+    from pyspark.errors.exceptions.captured import CapturedException
+
     if isinstance(error, Py4JError | ConnectionError) and _jvm_has_ended():
         return EnvironmentProblem(
             "Spark's JVM ended by itself",
@@ -115,11 +117,11 @@ def _of_java(message: str, text: str, error: Any, spark: SparkSession | None) ->
         return PenstockError.from_text(ours.group(1))
     if "Traceback (most recent call last)" in text:
         return of_traceback(text, spark)
-    conflict = re.search(r"\[(DELTA_CONCURRENT_\w+)[^\]]*\]|Concurrent\w*Exception", text)
+    conflict = _CONFLICT.search(text)
     if conflict:
         return WriteConflict(
             "another writer changed the table in the meantime, and nothing of this statement was written",
-            where=f"Delta ({conflict.group(1) or conflict.group()})",
+            where=f"Delta ({conflict.group()})",
             fix="run it again",
         )
     if re.search(r"SparkContext was shut ?down|stopped SparkContext|SparkContext is stopped", text, re.I):
