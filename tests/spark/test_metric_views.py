@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,21 @@ def test_a_view_is_the_same_in_another_session(shop: SparkSession, ansi: str) ->
     other.sql(f"SET spark.sql.ansi.enabled = {ansi}")
     assert other.catalog.currentDatabase() != "shop"
     assert by_key(other, query("orders", group_by), 2) == by_key(shop, query("orders", group_by), 2)
+
+
+@pytest.mark.parametrize(
+    ("columns", "tables"),
+    [
+        ("order__is_gift, MEASURE(revenue)", {"orders"}),
+        ("customer__name, MEASURE(revenue)", {"orders", "customers"}),
+        ("customer__region__region_name, MEASURE(revenue)", {"orders", "customers", "regions"}),
+        ("order__is_gift, MEASURE(member_revenue)", {"orders", "customers"}),
+    ],
+)
+def test_a_query_reads_the_tables_that_it_uses(shop: SparkSession, columns: str, tables: set[str]) -> None:
+    plan = shop.sql(f"EXPLAIN SELECT {columns} FROM shop.orders_metrics GROUP BY 1").collect()[0][0]
+    # prices are valid for a time, so that Spark can't know that one row is joined
+    assert set(re.findall(r"FileScan parquet spark_catalog\.shop\.(\w+)", plan)) == tables | {"prices"}
 
 
 def test_a_client_sees_the_columns(shop: SparkSession) -> None:

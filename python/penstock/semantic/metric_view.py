@@ -16,6 +16,7 @@ from penstock.manifest.model import SemanticManifest
 from penstock.semantic.catalog import Catalog, catalog_of
 from penstock.semantic.combine import worked_out
 from penstock.semantic.compile import context_of
+from penstock.semantic.droppable import droppable_joins
 from penstock.semantic.expressions import all_of
 from penstock.semantic.leaves import Leaf, Leaves
 from penstock.semantic.metric_yaml import yaml_of
@@ -234,7 +235,7 @@ class _Build:
         measures = worked_out(stage, outputs)
         return MetricView(
             yaml=yaml_of(
-                source=render(selected(stage.rows, source.columns), "spark"),
+                source=render(droppable_joins(selected(stage.rows, source.columns)), "spark"),
                 dimensions={name: render(value, "spark") for name, value in stage.keys.items()},
                 measures={name: render(value, "spark", pretty=False) for name, value in measures.items()},
             ),

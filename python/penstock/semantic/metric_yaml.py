@@ -30,5 +30,6 @@ def _block(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """JSON's strings are YAML's; two dollars would end the text in Spark's eyes."""
-    return json.dumps(text, ensure_ascii=False).replace("$$", "\\u0024\\u0024")
+    """JSON's strings are YAML's, but for what YAML takes as an end of line. Two dollars would end the text in Spark."""
+    shown = (c if c.isprintable() else f"\\U{ord(c):08x}" for c in json.dumps(text, ensure_ascii=False))
+    return "".join(shown).replace("$$", "\\u0024\\u0024")

@@ -27,6 +27,8 @@ MANIFEST = with_metrics(
     ),
     derived("each_gift", "gifts_twice / gift_buyers", "gifts_twice", "gift_buyers"),
     shop._simple("gifts_or_0", "orders", "sum", "amount", GIFTS, fill_nulls_with=0),
+    # such text must not end the YAML, nor be read as its syntax
+    shop._simple("odd_name", "orders", "count", "1", "{{ Dimension('customer__name') }} <> 'a: $$ \"b\" #\\\\'"),
     shop._simple("seasons_first", "orders", "min", "amount", "{{ Dimension('metric_time__season') }} = 'P1'"),
 )
 VIEWS = {

@@ -113,6 +113,44 @@ def test_a_filter_that_reaches_nothing_is_the_reason() -> None:
     assert "late" not in metric_view(manifest, "orders").metrics
 
 
+def test_names_of_the_source_do_not_meet_those_of_dimensions() -> None:
+    raw = copy.deepcopy(shop.MANIFEST)
+    customers = next(m for m in raw["semantic_models"] if m["name"] == "customers")
+    customers["dimensions"].append(shop._category("value", "name"))
+    raw["metrics"].append(shop._simple("customer", "orders", "sum", "amount"))
+    view = metric_view(load_manifest(raw), "orders", metrics=("customer",), dimensions=("customer__value",))
+    usual = metric_view(MANIFEST, "orders", metrics=("revenue",), dimensions=("customer__name",))
+    found = {tuple(row.values()) for row in measured(view, view.dimensions)}
+    assert found == {tuple(row.values()) for row in measured(usual, usual.dimensions)}
+
+
+def test_an_item_that_two_paths_reach_is_one_dimension() -> None:
+    """Two models tell of one key, the fact's own key is another's, and one path comes back to where it was."""
+    raw = copy.deepcopy(shop.MANIFEST)
+    by_name = {m["name"]: m for m in raw["semantic_models"]}
+    by_name["customers"]["entities"].append(shop._entity("address", "unique", "email"))
+    by_name["regions"]["entities"].append(shop._entity("address", "foreign", "contact"))
+    raw["semantic_models"] += [
+        shop._model(
+            "notes",
+            "notes",
+            [shop._entity("order", "primary", "id")],
+            [shop._category("is_gift"), shop._category("note")],
+        ),
+        shop._model(
+            "fans", "fans", [shop._entity("customer", "primary", "id")], [shop._category("name"), shop._category("fan")]
+        ),
+    ]
+    manifest = load_manifest(raw)
+    view = metric_view(manifest, "orders")
+    assert len(set(view.dimensions)) == len(view.dimensions)
+    assert {"order__note", "order__is_gift", "customer__fan", "customer__address", "customer__name"} <= set(
+        view.dimensions
+    )
+    for name in view.dimensions:
+        assert compile_request(manifest, MetricRequest(("revenue",), (name,)), "spark").columns[0] == name
+
+
 def test_descriptions_come_along() -> None:
     raw = copy.deepcopy(shop.MANIFEST)
     customers = next(m for m in raw["semantic_models"] if m["name"] == "customers")
@@ -136,7 +174,16 @@ def test_descriptions_come_along() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["it's $$ 100 $", 'a "b" \\ c', "two\nlines", "tab\there", "# no comment: {a}", "é 漢"]
+    "text",
+    [
+        "it's $$ 100 $",
+        'a "b" \\ c',
+        "two\nlines",
+        "tab\there",
+        "# no comment: {a}",
+        "é 漢 😀",
+        "a\u2028b\x85c\rd\r\n e",
+    ],
 )
 def test_any_text_survives_yaml(text: str) -> None:
     made = yaml_of(source=f"SELECT '{text}'", dimensions={text: text}, measures={"m": text})
