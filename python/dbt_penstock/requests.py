@@ -55,6 +55,12 @@ def view_of(request: Mapping[str, Any], definitions: SemanticManifest) -> Metric
     Raises:
         PenstockError: when there is no such view.
     """
+    if not isinstance(request["semantic_model"], str):
+        raise InvalidRequestError(
+            "a metric view is of a semantic model, by its name",
+            where="penstock.metric_view",
+            fix="penstock.metric_view('flights')",
+        )
     asked = {part: _texts(request, part) for part in ("metrics", "dimensions")}
     return metric_view(definitions, request["semantic_model"], **asked)
 

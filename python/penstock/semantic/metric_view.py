@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from penstock.errors import InvalidRequestError, PenstockError
+from penstock.errors import InvalidRequestError, PenstockError, nearest
 from penstock.manifest.model import SemanticManifest
 from penstock.semantic.catalog import Catalog, catalog_of
 from penstock.semantic.combine import worked_out
@@ -62,7 +62,7 @@ def metric_view(
         model: The semantic model whose rows are measured.
         metrics: The measures; without any, every metric that can be one.
         dimensions: Group-by items as in a request; without any, every item that is reached without a fan-out, time by
-            every standard grain. Each query of the view makes the joins of all of them.
+            every standard grain.
 
     Raises:
         UnknownNameError: There is no such semantic model, metric or item.
@@ -81,11 +81,11 @@ def metric_view(
         if name in metrics and reason is not None:
             raise InvalidRequestError(f"'{name}' can't be in a metric view of '{model}': {reason}", where=_WHERE)
     if not expressed:
-        known = {name for name, other in manifest.models.items() if _metrics_of(build.catalog, other.name)}
+        known = [name for name in manifest.models if any(_metrics_of(build.catalog, name))]
         raise InvalidRequestError(
             f"no metric of '{model}' can be in a metric view",
             where=_WHERE,
-            near=tuple(sorted(known)) if not reasons else (),
+            near=nearest(model, known) if not reasons else (),
             fix="penstock metric-views tells the reason for each" if reasons else "name a semantic model with metrics",
         )
     return build.view(items, expressed)
