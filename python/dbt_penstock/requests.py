@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import InvalidRequestError, PenstockError, UnknownNameError
+from penstock.errors import InvalidRequestError
 from penstock.semantic import CompiledQuery, MetricRequest, MetricView, compile_request, metric_view
 from penstock.training_sets import (
     CompiledTrainingSet,
@@ -19,9 +19,6 @@ from penstock.training_sets import (
 
 if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest
-
-# dbt's commands that compile models without running them.
-_RUN_NOTHING = ("compile", "generate", "list", "parse")
 
 
 def compiled(
@@ -111,41 +108,11 @@ def _texts(request: Mapping[str, Any], argument: str) -> tuple[str, ...]:
 
 
 def predict_sql(request: Mapping[str, Any]) -> str:
-    """The SQL of a `penstock.predict` call: a call of the model's own function.
-
-    Commands that run nothing (`dbt compile`, `dbt docs generate`) may meet a model that was never trained; the call is
-    then left as it was written.
+    """The call of `predict()` that a `penstock.predict` macro stands for; Spark resolves it when the statement runs.
 
     Raises:
-        UnknownNameError: when no version of the model is live and the SQL is about to run.
-        InvalidRequestError: when the arguments are no SQL, or too many.
+        InvalidRequestError: when the arguments are no texts.
     """
-    from dbt.flags import get_flags
     from sqlglot import exp
 
-    from penstock.scoring.predict import parse_statement, rewrite_predict
-
-    model, arguments = request["model"], request["arguments"]
-    written = f"predict({', '.join([exp.Literal.string(model).sql('spark'), *arguments])})"
-    tree = parse_statement(f"SELECT {written}")
-    try:
-        inputs = _live_inputs(model)
-    except PenstockError:
-        if get_flags().WHICH in _RUN_NOTHING:
-            return written
-        raise
-    return str(rewrite_predict(tree, lambda _: inputs).expressions[0].sql("spark"))
-
-
-def _live_inputs(model: str) -> tuple[str, ...]:
-    from dbt_penstock import session
-    from penstock.engines.spark import running_session
-    from penstock.project import model_inputs
-
-    server = session.server()
-    if server is not None:
-        return server.model_inputs(model)
-    spark = running_session()
-    if spark is None:
-        raise UnknownNameError.of("model", model, (), fix=f"train it first: dbt build --select {model}")
-    return model_inputs(spark, model)
+    return f"predict({', '.join([exp.Literal.string(request['model']).sql('spark'), *_texts(request, 'arguments')])})"

@@ -5,14 +5,26 @@ from __future__ import annotations
 import click
 
 from penstock import show
+from penstock.cli.as_json import json_option, of_objects
 from penstock.project import Project
 
 
 @click.command("metric-views")
-def metric_views() -> None:
+@json_option
+def metric_views(as_json: bool) -> None:
     """Each semantic model's metrics: the metric views that have them, or why none can."""
+    found = Project().metric_views()
+    if as_json:
+        click.echo(
+            of_objects(
+                {"semantic_model": model, "metric": metric.name, "views": list(metric.views), "reason": metric.reason}
+                for model, metrics in found.items()
+                for metric in metrics
+            )
+        )
+        return
     out = show.console()
-    for model, metrics in Project().metric_views().items():
+    for model, metrics in found.items():
         columns = {
             "metric": [metric.name for metric in metrics],
             "expressed": ["no" if metric.reason else "yes" for metric in metrics],

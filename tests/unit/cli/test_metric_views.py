@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -59,3 +60,14 @@ def test_the_list_tells_views_and_reasons(project: Project, monkeypatch: pytest.
     assert lines["revenue"] == ["revenue", "yes", "all_of_it,", "few"]
     assert lines["last_balance"][:3] == ["last_balance", "no", "it"]
     assert lines["visits"][:2] == ["visits", "yes"]
+
+
+def test_json_has_them_all(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "Project", lambda: project)
+    printed = CliRunner().invoke(command_line(), ["metric-views", "--json"], catch_exceptions=False).output
+    found = {each["metric"]: each for each in json.loads(printed) if each["semantic_model"] == "orders"}
+    assert found["revenue"] == {
+        "semantic_model": "orders", "metric": "revenue", "views": ["all_of_it", "few"], "reason": None,
+    }  # fmt: skip
+    assert found["revenue_mom"]["views"] == []
+    assert "offset" in found["revenue_mom"]["reason"]
