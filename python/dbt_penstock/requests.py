@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidRequestError
-from penstock.semantic import CompiledQuery, MetricRequest, compile_request
+from penstock.semantic import CompiledQuery, MetricRequest, MetricView, compile_request, metric_view
 from penstock.training_sets import (
     CompiledTrainingSet,
     MetricFeature,
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 def compiled(
     request: Mapping[str, Any], definitions: SemanticManifest, graph: Mapping[str, Any]
-) -> CompiledQuery | CompiledTrainingSet:
-    """Compile a request for metrics or for a training set to Spark's SQL.
+) -> CompiledQuery | CompiledTrainingSet | MetricView:
+    """Compile a request for metrics, for a training set or for a metric view to what Spark reads.
 
     Args:
         request: As the macros pass it: a `kind`, and the arguments of that macro.
@@ -36,11 +36,38 @@ def compiled(
     """
     if request["kind"] == "metrics":
         return compile_request(definitions, _metrics(request), "spark")
+    if request["kind"] == "metric_view":
+        return view_of(request, definitions)
     return compile_training_set(definitions, _training_set(request, graph), "spark")
 
 
-def metric_names(request: Mapping[str, Any]) -> tuple[str, ...]:
-    """The metrics that a request names."""
+def text_of(answer: CompiledQuery | CompiledTrainingSet | MetricView) -> str:
+    """What the model's body is: SQL, or the YAML of a metric view."""
+    return answer.yaml if isinstance(answer, MetricView) else answer.sql
+
+
+def view_of(request: Mapping[str, Any], definitions: SemanticManifest) -> MetricView:
+    """The metric view that a request of this kind asks for.
+
+    Raises:
+        PenstockError: when there is no such view.
+    """
+    if not isinstance(request["semantic_model"], str):
+        raise InvalidRequestError(
+            "a metric view is of a semantic model, by its name",
+            where="penstock.metric_view",
+            fix="penstock.metric_view('flights')",
+        )
+    asked = {part: _texts(request, part) for part in ("metrics", "dimensions")}
+    return metric_view(definitions, request["semantic_model"], **asked)
+
+
+def metric_names(
+    request: Mapping[str, Any], answer: CompiledQuery | CompiledTrainingSet | MetricView
+) -> tuple[str, ...]:
+    """The metrics that a request names, or that its answer has without their being named."""
+    if isinstance(answer, MetricView):
+        return answer.metrics
     if request["kind"] == "metrics":
         return tuple(request["metrics"])
     features = [parse_feature(text) for text in request["features"]]

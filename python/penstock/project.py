@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from penstock.engines import spark as spark_engine
 from penstock.errors import EnvironmentProblem
 from penstock.freshness import changed_since_parse
 from penstock.home import home
-from penstock.manifest.graph import manifest_from_graph
+from penstock.manifest.graph import manifest_from_graph, requests_in
 from penstock.profile import no_project
 from penstock.steps import Doing, silently
 
@@ -98,6 +98,21 @@ def run_python_model(spark: SparkSession, code: str, *, name: str, file: str, se
     from penstock.engines.python_models import own_session, run_model
 
     run_model(own_session(spark, settings), code, name=name, file=file)
+
+
+@dataclass(frozen=True)
+class MetricInViews:
+    """A metric beside Spark's metric views.
+
+    Args:
+        name: The metric.
+        views: The dbt models of metric views that have it.
+        reason: Why the metric view of all its semantic model's metrics can't have it; None where it can, or one does.
+    """
+
+    name: str
+    views: tuple[str, ...]
+    reason: str | None
 
 
 class Project:
@@ -209,6 +224,29 @@ class Project:
 
         compiled = compile_request(self.definitions, request, dialect)
         return compiled if as_of is None else replace(compiled, sql=read_as_of(compiled.sql, as_of, dialect))
+
+    def metric_views(self) -> dict[str, list[MetricInViews]]:
+        """For each semantic model with metrics, which of them metric views have, and which none can have."""
+        from penstock.semantic import metric_view, reasons_against
+
+        views: dict[tuple[str, str], list[str]] = {}
+        for node in self.dbt_manifest["nodes"].values():
+            for asked in requests_in(node["config"].get("meta")):
+                if asked["kind"] == "metric_view":
+                    parts = {part: tuple(asked[part]) for part in ("metrics", "dimensions")}
+                    model = asked["semantic_model"].lower()
+                    for metric in metric_view(self.definitions, model, **parts).metrics:
+                        views.setdefault((model, metric), []).append(node["name"])
+        found = {}
+        for model in self.definitions.models:
+            reasons = reasons_against(self.definitions, model)
+            if reasons:
+                found[model] = [
+                    MetricInViews(metric, tuple(where), None if where else reason)
+                    for metric, reason in reasons.items()
+                    for where in [views.get((model, metric), [])]
+                ]
+        return found
 
     def query(self, request: MetricRequest, *, as_of: AsOf | None = None) -> pa.Table:
         """Answer a metric request; arguments and errors as for `compile`."""

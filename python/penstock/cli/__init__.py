@@ -48,9 +48,9 @@ def _told(error: Exception) -> PenstockError:
 
 def command_line() -> click.Group:
     """The command with all its subcommands."""
-    from penstock.cli import demo, doctor, metrics, package_path, serve, sql
+    from penstock.cli import demo, doctor, metric_views, metrics, package_path, serve, sql
 
-    asking = (metrics.query, metrics.compile_, metrics.list_, sql.sql)
+    asking = (metrics.query, metrics.compile_, metrics.list_, metric_views.metric_views, sql.sql)
     for command in (*asking, serve.serve, serve.add_user, doctor.doctor, demo.demo, package_path.package_path):
         _penstock.add_command(command)
     return _penstock

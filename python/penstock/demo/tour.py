@@ -26,6 +26,7 @@ FACT = "fct_flights"
 NEXT = """\
 penstock query --metrics on_time_rate --group-by carrier --order-by -on_time_rate
 penstock compile --metrics on_time_rate,avg_arrival_delay --group-by metric_time__month
+penstock sql "SELECT carrier, MEASURE(on_time_rate) FROM flights_metrics GROUP BY carrier"
 penstock sql "SELECT carrier, AVG(p_late), AVG(is_late) FROM flight_predictions GROUP BY carrier"
 dbt build --select +fct_flights
 dbt docs generate && dbt docs serve

@@ -151,6 +151,35 @@ class Catalog:
             return Item("entity", links, element)
         return Item(dimension.type, links, element)
 
+    def reachable(self, fact: str) -> Iterator[Item]:
+        """Every item of a fact under its full name, without a grain, the nearest first.
+
+        A key over which a model is joined is told by the entity before it, so that it isn't an item a second time.
+        """
+        model = self.manifest.model(fact)
+        yield from (Item("entity", (), entity.name) for entity in model.entities)
+        own = self.prefixes(model)[:1]
+        if own:
+            yield from (self._item(Place((), fact), own, d.name) for d in model.dimensions)
+        seen = {(own, d.name) for d in model.dimensions}
+        level: list[tuple[tuple[str, ...], str]] = [((), fact)]
+        for _ in range(_MOST_HOPS):
+            level = [
+                ((*links, hop.entity), hop.model)
+                for links, at in level
+                for hop in self.joinable(self.manifest.model(at))
+                if hop.entity not in links and hop.model != fact
+            ]
+            for links, at in level:
+                joined = self.manifest.model(at)
+                key = joined.entity_by_name[links[-1]].expr
+                keys = (e.name for e in joined.entities if e.expr != key)
+                for element in (*keys, *(d.name for d in joined.dimensions)):
+                    place = self.place(fact, links, element)
+                    if place is not None and (links, element) not in seen:
+                        seen.add((links, element))
+                        yield self._item(place, links, element)
+
     def resolve(self, facts: tuple[str, ...], path: tuple[str, ...]) -> Item | None:
         """The one item whose name ends in `path` that all facts can reach over the fewest entities.
 

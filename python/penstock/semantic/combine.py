@@ -39,6 +39,12 @@ def combined(
     return selected(stage.rows, columns, group_by=len(keys) if stage.grouped else 0)
 
 
+def worked_out(stage: Stage, outputs: tuple[Output, ...]) -> dict[str, exp.Expr]:
+    """Each metric as one expression over the rows of a stage, the aggregates of its leaves within it."""
+    stage = _whole(stage, _asked_whether_found(outputs))
+    return {o.name: _over(stage, o.value) for o in outputs}
+
+
 def _asked_whether_found(outputs: tuple[Output, ...]) -> set[str]:
     return {
         column
