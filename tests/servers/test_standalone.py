@@ -116,7 +116,7 @@ def test_an_analyst_calls_model_and_functions(served: Server) -> None:
 def test_a_model_tells_what_it_is(served: Server) -> None:
     told = "\n".join(row[0] for row in rows(served, "DESCRIBE FUNCTION EXTENDED ml.arrival_delay"))
     assert "Probability that a flight arrives more than 15 minutes late" in told
-    assert re.search(r"carrier +STRING 'Two-letter code of the carrier\\.'", told), told
+    assert re.search(r"carrier +STRING 'Two-letter code of the carrier\.'", told), told
 
 
 def test_a_wrong_call_fails_before_a_row_is_read(served: Server) -> None:
