@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from standalone import cluster, python_without_penstock
 
+from penstock.semantic import MetricRequest
 from places import Place, Server, beeline, serving
 
 if TYPE_CHECKING:
@@ -128,8 +129,27 @@ def test_a_wrong_call_fails_before_a_row_is_read(served: Server) -> None:
     assert "did you mean: arrival_delay" in str(caught.value)
 
 
-def test_beeline(served: Server) -> None:
-    call = "SELECT round(avg(predict('arrival_delay', t.*)), 3) AS p FROM penstock.arrival_delay_training AS t"
-    done = beeline(f"jdbc:hive2://127.0.0.1:{served.port}/penstock", call)
+MEASURED = "SELECT carrier, MEASURE(on_time_rate) AS rate FROM penstock.flights_metrics GROUP BY carrier"
+
+
+def test_a_measure_is_the_metric(served: Server, flights: Project) -> None:
+    asked = flights.query(MetricRequest(metrics=("on_time_rate",), group_by=("carrier",)))
+    expected = dict(zip(*(asked.column(c).to_pylist() for c in ("carrier", "on_time_rate")), strict=True))
+    assert len(expected) == 16
+    assert dict(rows(served, MEASURED)) == expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (
+            "SELECT round(avg(predict('arrival_delay', t.*)), 3) AS p FROM penstock.arrival_delay_training AS t",
+            r"\| 0\.2\d+ +\|",
+        ),
+        (f"SELECT round(rate, 2) AS rate FROM ({MEASURED}) WHERE carrier = 'HA'", r"\| 0\.\d+ +\|"),
+    ],
+)
+def test_beeline(served: Server, statement: str, expected: str) -> None:
+    done = beeline(f"jdbc:hive2://127.0.0.1:{served.port}/penstock", statement)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"\| 0\.2\d+ +\|", done.stdout), done.stdout
+    assert re.search(expected, done.stdout), done.stdout
