@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from penstock.project import Project
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,7 +30,11 @@ for _name in [name for name in os.environ if name.startswith(("DBT_", "MLFLOW_")
 @pytest.fixture(scope="session")
 def project_folder() -> Path:
     """A copy of the dbt project with a profile, so that `target/` and logs stay out of the checkout."""
-    folder = _STATE / "project"
+    return copy_project(_STATE / "project")
+
+
+def copy_project(folder: Path) -> Path:
+    """Copy the dbt project into a new folder, with a profile."""
     folder.mkdir()
     for name in ("models", "macros", "seeds", "udfs", "tests/data"):
         shutil.copytree(ROOT / name, folder / name)
@@ -31,3 +42,23 @@ def project_folder() -> Path:
         shutil.copy(ROOT / name, folder)
     shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")
     return folder
+
+
+@pytest.fixture(scope="session")
+def second_project(project_folder: Path) -> Path:
+    """The same project once more, in a folder of its own."""
+    return copy_project(project_folder.with_name("second"))
+
+
+@pytest.fixture(scope="session")
+def flights(project_folder: Path) -> Iterator[Project]:
+    """The demo project, loaded with all flights and built by plain `dbt build`, which is the working folder."""
+    from penstock.demo.build import build
+    from penstock.demo.load import load
+    from penstock.profile import load_target
+    from penstock.project import Project, start_spark
+
+    with contextlib.chdir(project_folder):
+        load(start_spark(load_target(project_folder).settings, []))
+        build()
+        yield Project(project_folder)

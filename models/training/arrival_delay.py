@@ -26,6 +26,7 @@ def model(dbt, session):
         label="is_late",
         time="predict_at",
         baseline="carrier",
+        description="Probability that a flight arrives more than 15 minutes late, as known two hours before it leaves.",
         leave_out=("flight_id", "tailnum", "route_id", "label_known_at", "departure_date", "loaded_at"),
     )
     # One row a version: a build that made none appends none.

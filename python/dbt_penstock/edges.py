@@ -8,14 +8,13 @@ manifest, also where no artifact is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dbt_common.exceptions import DbtRuntimeError
 
 from penstock.errors import PenstockError
-
-REQUEST = "penstock."
+from penstock.manifest.graph import manifest_from_graph, requests_in
 
 
 def add_edges(manifest: Any) -> None:
@@ -23,12 +22,10 @@ def add_edges(manifest: Any) -> None:
     from dbt_penstock import session
 
     session.remember_functions([function.to_dict() for function in manifest.functions.values()])
-    asking = [(node, list(_requests(node))) for node in manifest.nodes.values()]
+    asking = [(node, list(requests_in(node.config.meta))) for node in manifest.nodes.values()]
     asking = [(node, requests) for node, requests in asking if requests]
     if not asking:
         return
-    from penstock.manifest.graph import manifest_from_graph
-
     definitions = manifest_from_graph(manifest.flat_graph)
     for node, requests in asking:
         for request in requests:
@@ -39,12 +36,6 @@ def add_edges(manifest: Any) -> None:
     manifest.build_flat_graph()
 
 
-def _requests(node: Any) -> Iterator[Mapping[str, Any]]:
-    for key, value in (node.config.meta or {}).items():
-        if key.startswith(REQUEST):
-            yield value
-
-
 def _needed(request: Mapping[str, Any], definitions: Any, manifest: Any) -> Iterable[str]:
     if request["kind"] == "predict":
         return _training_node(request["model"], manifest)
@@ -53,7 +44,7 @@ def _needed(request: Mapping[str, Any], definitions: Any, manifest: Any) -> Iter
     if request["kind"] == "definitions":  # what is wrong with them is said by the test, not by every command
         return requests.described_nodes(definitions)
     compiled = requests.compiled(request, definitions, manifest.flat_graph)
-    named = requests.metric_names(request, definitions)
+    named = requests.metric_names(request, compiled, definitions)
     return [*compiled.node_ids, *(m.unique_id for m in manifest.metrics.values() if m.name in named)]
 
 

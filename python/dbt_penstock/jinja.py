@@ -14,11 +14,11 @@ _last: dict[str, Any] = {}
 
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions of `modules.penstock`, by name."""
-    return {"compile": compile_request}
+    return {"compile": compile_request, "metric_view_comments": metric_view_comments}
 
 
 def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any]) -> str:
-    """The SQL of one request of a macro.
+    """The SQL of one request of a macro; the YAML of a metric view.
 
     Args:
         request: As the macro `penstock.ask` passes it.
@@ -32,9 +32,26 @@ def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any]) -> str
     try:
         if request["kind"] == "predict":
             return requests.predict_sql(request)
-        return requests.compiled(request, _definitions(graph), graph).sql
+        return requests.text_of(requests.compiled(request, _definitions(graph), graph))
     except PenstockError as error:
         raise CompilationError(str(error)) from error
+
+
+def metric_view_comments(meta: Mapping[str, Any], graph: Mapping[str, Any]) -> dict[str, str]:
+    """The descriptions of the columns of a metric view, as the semantic layer has them.
+
+    Args:
+        meta: The `config.meta` of the model, in which its request is; a model whose YAML is its own has none.
+        graph: dbt's `graph`.
+    """
+    from dbt_penstock import requests
+    from penstock.manifest.graph import requests_in
+
+    comments: dict[str, str] = {}
+    for request in requests_in(meta):
+        if request["kind"] == "metric_view":
+            comments |= requests.view_of(request, _definitions(graph)).comments
+    return comments
 
 
 def _definitions(graph: Mapping[str, Any]) -> Any:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import InvalidDefinitionError, InvalidRequestError, PenstockError, UnknownNameError
-from penstock.semantic import CompiledQuery, MetricRequest, compile_request
+from penstock.errors import InvalidDefinitionError, InvalidRequestError
+from penstock.semantic import CompiledQuery, MetricRequest, MetricView, compile_request, metric_view
 from penstock.semantic.calculations import parse_metric
 from penstock.semantic.key_checks import key_checks
 from penstock.semantic.validate import validate
@@ -24,9 +24,6 @@ from penstock.training_sets import (
 if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest
 
-# dbt's commands that compile models without running them.
-_RUN_NOTHING = ("compile", "generate", "list", "parse")
-
 
 @dataclass(frozen=True)
 class Checks:
@@ -38,8 +35,8 @@ class Checks:
 
 def compiled(
     request: Mapping[str, Any], definitions: SemanticManifest, graph: Mapping[str, Any]
-) -> CompiledQuery | CompiledTrainingSet | Checks:
-    """Compile a request for metrics, for a training set, or for the test of all definitions to Spark's SQL.
+) -> CompiledQuery | CompiledTrainingSet | MetricView | Checks:
+    """Compile a request for metrics, a training set, a metric view or the test of all definitions to what Spark reads.
 
     Args:
         request: As the macros pass it: a `kind`, and the arguments of that macro.
@@ -51,6 +48,8 @@ def compiled(
     """
     if request["kind"] == "metrics":
         return compile_request(definitions, _metrics(request), "spark")
+    if request["kind"] == "metric_view":
+        return view_of(request, definitions)
     if request["kind"] == "definitions":
         _check(definitions, graph)
         return Checks(key_checks(definitions, "spark"), described_nodes(definitions))
@@ -74,14 +73,39 @@ def _check(definitions: SemanticManifest, graph: Mapping[str, Any]) -> None:
         )
 
 
-def metric_names(request: Mapping[str, Any], definitions: SemanticManifest) -> tuple[str, ...]:
-    """The metrics that a request, or the saved query that it asks for, names."""
+def text_of(answer: CompiledQuery | CompiledTrainingSet | MetricView | Checks) -> str:
+    """What the model's body is: SQL, or the YAML of a metric view."""
+    return answer.yaml if isinstance(answer, MetricView) else answer.sql
+
+
+def view_of(request: Mapping[str, Any], definitions: SemanticManifest) -> MetricView:
+    """The metric view that a request of this kind asks for.
+
+    Raises:
+        PenstockError: when there is no such view.
+    """
+    if not isinstance(request["semantic_model"], str):
+        raise InvalidRequestError(
+            "a metric view is of a semantic model, by its name",
+            where="penstock.metric_view",
+            fix="penstock.metric_view('flights')",
+        )
+    asked = {part: _texts(request, part) for part in ("metrics", "dimensions")}
+    return metric_view(definitions, request["semantic_model"], **asked)
+
+
+def metric_names(
+    request: Mapping[str, Any],
+    answer: CompiledQuery | CompiledTrainingSet | MetricView | Checks,
+    definitions: SemanticManifest,
+) -> tuple[str, ...]:
+    """The metrics that a request names, or that its saved query or its answer has without their being named."""
+    if isinstance(answer, MetricView):
+        return answer.metrics
     if request["kind"] == "metrics" and request["saved_query"]:
         return definitions.saved_queries[request["saved_query"].lower()].metrics
     if request["kind"] == "metrics":
         return tuple(parse_metric(text)[0] for text in request["metrics"])
-    if request["kind"] == "definitions":
-        return ()
     features = [parse_feature(text) for text in request["features"]]
     return tuple(feature.metric for feature in features if isinstance(feature, MetricFeature))
 
@@ -123,41 +147,11 @@ def _texts(request: Mapping[str, Any], argument: str) -> tuple[str, ...]:
 
 
 def predict_sql(request: Mapping[str, Any]) -> str:
-    """The SQL of a `penstock.predict` call: a call of the model's own function.
-
-    Commands that run nothing (`dbt compile`, `dbt docs generate`) may meet a model that was never trained; the call is
-    then left as it was written.
+    """The call of `predict()` that a `penstock.predict` macro stands for; Spark resolves it when the statement runs.
 
     Raises:
-        UnknownNameError: when no version of the model is live and the SQL is about to run.
-        InvalidRequestError: when the arguments are no SQL, or too many.
+        InvalidRequestError: when the arguments are no texts.
     """
-    from dbt.flags import get_flags
     from sqlglot import exp
 
-    from penstock.scoring.predict import parse_statement, rewrite_predict
-
-    model, arguments = request["model"], request["arguments"]
-    written = f"predict({', '.join([exp.Literal.string(model).sql('spark'), *arguments])})"
-    tree = parse_statement(f"SELECT {written}")
-    try:
-        inputs = _live_inputs(model)
-    except PenstockError:
-        if get_flags().WHICH in _RUN_NOTHING:
-            return written
-        raise
-    return str(rewrite_predict(tree, lambda _: inputs).expressions[0].sql("spark"))
-
-
-def _live_inputs(model: str) -> tuple[str, ...]:
-    from dbt_penstock import session
-    from penstock.engines.spark import running_session
-    from penstock.project import model_inputs
-
-    server = session.server()
-    if server is not None:
-        return server.model_inputs(model)
-    spark = running_session()
-    if spark is None:
-        raise UnknownNameError.of("model", model, (), fix=f"train it first: dbt build --select {model}")
-    return model_inputs(spark, model)
+    return f"predict({', '.join([exp.Literal.string(request['model']).sql('spark'), *_texts(request, 'arguments')])})"

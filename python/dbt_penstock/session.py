@@ -28,17 +28,20 @@ def ensure(settings: Mapping[str, str]) -> None:
 _server: list[Client] = []
 
 
-def connect(port: int) -> None:
-    """Let the server behind this Thrift port know the project's Python functions, before a session opens there.
+def connect(credentials: Any) -> None:
+    """Let the server of a target know the project's Python functions, before a session opens there.
 
     Raises:
-        EnvironmentProblem: when there are such functions, and no `penstock serve` of this user is behind the port.
+        EnvironmentProblem: when there are such functions, and no `penstock serve` that lets this user in is there.
         JobFailed: when a Python function's file is wrong.
     """
-    from penstock.servers.client import Client
+    from penstock.servers.client import Client, Server
 
     if not _server:
-        client = Client(port)
+        place = Server(
+            credentials.host, credentials.port, credentials.user, credentials.password or None, credentials.use_ssl
+        )
+        client = Client(place)
         client.promote_functions(_functions)
         _server.append(client)
 

@@ -39,6 +39,25 @@ class PenstockError(Exception):
             lines.append(f"  fix: {self.fix}")
         return "\n".join(lines)
 
+    @classmethod
+    def from_text(cls, text: str) -> PenstockError:
+        """The error whose message is `text`, as another process wrote it.
+
+        Example:
+            >>> PenstockError.from_text("no such thing\\n  did you mean: a, b\\n  fix: look again").near
+            ('a', 'b')
+        """
+        told = {"what": "", "where": "", "did you mean": "", "fix": ""}
+        part = "what"
+        for line in text.splitlines():
+            label, found, rest = line.strip().partition(": ")
+            if found and label in told:
+                part, told[label] = label, rest
+            else:
+                told[part] += ("\n" if told[part] else "") + line
+        near = told["did you mean"]
+        return PenstockError(told["what"], where=told["where"], near=near.split(", ") if near else (), fix=told["fix"])
+
 
 class UnknownNameError(PenstockError, KeyError):
     """A metric, dimension, entity, model or column that is not there."""

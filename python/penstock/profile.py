@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.errors import EnvironmentProblem
+from penstock.errors import EnvironmentProblem, PenstockError, UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ def load_target(folder: Path, target: str | None = None) -> Target:
 
     Raises:
         EnvironmentProblem: when the project or the profile is missing or broken.
+        UnknownNameError: when the profile has no such target.
     """
     from argparse import Namespace
 
@@ -45,14 +47,50 @@ def load_target(folder: Path, target: str | None = None) -> Target:
     from dbt.flags import set_from_args
     from dbt_common.context import set_invocation_context
 
-    fix = "copy profiles.example.yml to profiles.yml beside dbt_project.yml"
-    profiles = folder if (folder / "profiles.yml").exists() else Path.home() / ".dbt"
+    if not (folder / "dbt_project.yml").exists():
+        raise no_project(folder)
+    profiles = _profiles_folder(folder)
+    file = profiles / "profiles.yml"
+    if not file.exists():
+        raise EnvironmentProblem(
+            "there is no dbt profile",
+            where=str(file),
+            fix="copy profiles.example.yml to profiles.yml beside dbt_project.yml",
+        )
     set_invocation_context(os.environ)
     set_from_args(Namespace(PROFILES_DIR=str(profiles), PROFILE=None, TARGET=target), None)
     try:
         name = PartialProject.from_project_root(str(folder)).render_profile_name(DbtProjectYamlRenderer())
         profile = Profile.render(ProfileRenderer({}), name, target_override=target)
     except Exception as error:
-        raise EnvironmentProblem(f"the dbt profile cannot be used: {error}", where=str(profiles), fix=fix) from error
+        raise _of_dbt(str(error), target, file) from error
     credentials = profile.credentials
     return Target(profile.target_name, str(credentials.method), credentials.schema, credentials.server_side_parameters)
+
+
+def no_project(folder: Path) -> EnvironmentProblem:
+    """The error for a folder that is no dbt project."""
+    return EnvironmentProblem(
+        "there is no dbt project here", where=str(folder), fix="run it in the folder of dbt_project.yml"
+    )
+
+
+def _profiles_folder(folder: Path) -> Path:
+    """Where dbt looks for profiles.yml, first to last."""
+    named = os.environ.get("DBT_PROFILES_DIR")
+    if named:
+        return Path(named)
+    return folder if (folder / "profiles.yml").exists() else Path.home() / ".dbt"
+
+
+def _of_dbt(message: str, target: str | None, file: Path) -> PenstockError:
+    """dbt's own message, without the headings of its nested errors and the raw text of the YAML parser."""
+    if target and f"does not have a target named '{target}'" in message:
+        return UnknownNameError.of("target", target, re.findall(r"^\s*- (\S+)", message, re.M), where=str(file))
+    lines = [line.strip() for line in message.partition("Raw Error:")[0].splitlines()]
+    said = [line for line in lines if line and not line.startswith(("Runtime Error", "dbt encountered", "---"))]
+    return EnvironmentProblem(
+        f"the dbt profile cannot be used: {said[0].removesuffix(': Runtime Error') if said else message}",
+        where="; ".join((str(file), *said[1:4])),
+        fix="compare it with profiles.example.yml",
+    )

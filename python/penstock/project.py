@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.engines import spark as spark_engine
-from penstock.errors import EnvironmentProblem, UnknownNameError
+from penstock.errors import EnvironmentProblem
+from penstock.freshness import changed_since_parse
 from penstock.home import home
 from penstock.manifest.exports import unbuilt_exports
-from penstock.manifest.graph import manifest_from_graph
+from penstock.manifest.graph import manifest_from_graph, requests_in
+from penstock.profile import no_project
+from penstock.steps import Doing, silently
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,25 +43,40 @@ def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, An
         EnvironmentProblem: when Spark cannot start, or another process holds the metastore.
         InvalidDefinitionError: when a Python function's file is wrong.
     """
+    from penstock.engines.executors import ship_code
+    from penstock.engines.predict import promote_predict
     from penstock.scoring.dispatchers import dispatchers
 
     session = spark_engine.open_session(settings, log=home() / "logs" / "spark.log")
+    ship_code(session)
+    promote_predict(session)
     for name, udf in dispatchers().items():
         spark_engine.promote_once(session, spark_engine.PythonFunction(name, udf))
     promote_functions(session, functions)
     return session
 
 
-def start_spark_to_serve(settings: Mapping[str, str], functions: Iterable[Mapping[str, Any]]) -> SparkSession:
+def start_spark_to_serve(
+    settings: Mapping[str, str], functions: Iterable[Mapping[str, Any]], *, java_sources: Sequence[Path] = ()
+) -> SparkSession:
     """As `start_spark`, in a JVM that outlives the sessions of its clients; it takes some seconds longer.
+
+    Args:
+        settings: As for `start_spark`.
+        functions: As for `start_spark`.
+        java_sources: Java files, one class each, that the JVM shall find by name.
 
     Raises:
         EnvironmentProblem: when Spark cannot start, or another process holds the metastore.
         InvalidDefinitionError: when a Python function's file is wrong.
     """
-    from penstock.engines.jars import on_class_path
+    from penstock.engines.class_path import with_class_path
 
-    return start_spark(on_class_path(settings, log=home() / "logs" / "spark.log"), functions)
+    place = home()
+    prepared = with_class_path(
+        settings, java_sources, classes=place / "servers" / "classes", log=place / "logs" / "spark.log"
+    )
+    return start_spark(prepared, functions)
 
 
 def promote_functions(spark: SparkSession, functions: Iterable[Mapping[str, Any]]) -> None:
@@ -78,25 +96,26 @@ def run_python_model(spark: SparkSession, code: str, *, name: str, file: str, se
     """Run the compiled code of a dbt Python model in a session of its own, made with these settings.
 
     Raises:
-        Exception: whatever the code raises.
+        PenstockError: as for `run_model`.
     """
     from penstock.engines.python_models import own_session, run_model
 
     run_model(own_session(spark, settings), code, name=name, file=file)
 
 
-def model_inputs(spark: SparkSession, model: str) -> tuple[str, ...]:
-    """The inputs of a live model, in order.
+@dataclass(frozen=True)
+class MetricInViews:
+    """A metric beside Spark's metric views.
 
-    Raises:
-        UnknownNameError: when no version of it is live.
+    Args:
+        name: The metric.
+        views: The dbt models of metric views that have it.
+        reason: Why the metric view of all its semantic model's metrics can't have it; None where it can, or one does.
     """
-    from penstock.registry.promote import live_inputs, live_models
 
-    inputs = live_inputs(spark, model)
-    if inputs is None:
-        raise UnknownNameError.of("model", model, live_models(spark), fix=f"train it first: dbt build --select {model}")
-    return inputs
+    name: str
+    views: tuple[str, ...]
+    reason: str | None
 
 
 class Project:
@@ -105,28 +124,39 @@ class Project:
     Args:
         folder: The folder of `dbt_project.yml`.
         target: The profile's target; its default when None.
+        doing: Shows long steps.
     """
 
-    def __init__(self, folder: Path | str = ".", target: str | None = None) -> None:
+    def __init__(self, folder: Path | str = ".", target: str | None = None, *, doing: Doing = silently) -> None:
         self.folder = Path(folder).absolute()
         self.target = target
+        self._doing = doing
 
     @cached_property
     def dbt_manifest(self) -> Mapping[str, Any]:
         """dbt's `target/manifest.json`, where DBT_TARGET_PATH puts it.
 
         Raises:
-            EnvironmentProblem: when there is none.
+            EnvironmentProblem: when there is none, or it cannot be read, or the project has changed since.
         """
         path = self._manifest_path()
-        if not path.exists():
+        if not (self.folder / "dbt_project.yml").exists():
+            raise no_project(self.folder)
+        if self._last_parse is None:
             raise EnvironmentProblem("the project has not been parsed", where=str(path), fix="dbt parse")
-        loaded: Mapping[str, Any] = json.loads(path.read_text())
-        return loaded
+        changed = changed_since_parse(self._last_parse, self.folder)
+        if changed is not None:
+            name = os.path.relpath(path, self.folder)
+            raise EnvironmentProblem(f"{name} is older than the project", where=changed, fix="dbt parse")
+        return self._last_parse
 
-    def is_parsed(self) -> bool:
-        """Whether dbt has parsed the project before."""
-        return self._manifest_path().exists()
+    @cached_property
+    def _last_parse(self) -> Mapping[str, Any] | None:
+        path = self._manifest_path()
+        try:
+            return json.loads(path.read_text()) if path.exists() else None
+        except ValueError as error:  # dbt was ended while it wrote
+            raise EnvironmentProblem(f"it is no JSON: {error}", where=str(path), fix="dbt parse") from error
 
     def _manifest_path(self) -> Path:
         return self.folder / os.environ.get("DBT_TARGET_PATH", "target") / "manifest.json"
@@ -140,9 +170,13 @@ class Project:
         """The function nodes of dbt's manifest.
 
         Raises:
-            EnvironmentProblem: when the project has not been parsed.
+            EnvironmentProblem: as for `dbt_manifest`.
         """
         return list(self.dbt_manifest.get("functions", {}).values())
+
+    def functions_as_parsed(self) -> list[Mapping[str, Any]]:
+        """The function nodes of the last parse, however old it is; none where there was none."""
+        return list((self._last_parse or {}).get("functions", {}).values())
 
     @cached_property
     def _profile(self) -> Target:
@@ -168,7 +202,9 @@ class Project:
     @cached_property
     def spark(self) -> SparkSession:
         """A Spark session as the profile describes it, in the target's schema."""
-        session = start_spark(self.spark_settings(), self.functions())
+        settings, functions = self.spark_settings(), self.functions()
+        with self._doing("starting Spark"):
+            session = start_spark(settings, functions)
         if session.catalog.databaseExists(self._profile.schema):
             session.catalog.setCurrentDatabase(self._profile.schema)
         return session
@@ -191,6 +227,29 @@ class Project:
 
         compiled = compile_request(self.definitions, request, dialect)
         return compiled if as_of is None else replace(compiled, sql=read_as_of(compiled.sql, as_of, dialect))
+
+    def metric_views(self) -> dict[str, list[MetricInViews]]:
+        """For each semantic model with metrics, which of them metric views have, and which none can have."""
+        from penstock.semantic import metric_view, reasons_against
+
+        views: dict[tuple[str, str], list[str]] = {}
+        for node in self.dbt_manifest["nodes"].values():
+            for asked in requests_in(node["config"].get("meta")):
+                if asked["kind"] == "metric_view":
+                    parts = {part: tuple(asked[part]) for part in ("metrics", "dimensions")}
+                    model = asked["semantic_model"].lower()
+                    for metric in metric_view(self.definitions, model, **parts).metrics:
+                        views.setdefault((model, metric), []).append(node["name"])
+        found = {}
+        for model in self.definitions.models:
+            reasons = reasons_against(self.definitions, model)
+            if reasons:
+                found[model] = [
+                    MetricInViews(metric, tuple(where), None if where else reason)
+                    for metric, reason in reasons.items()
+                    for where in [views.get((model, metric), [])]
+                ]
+        return found
 
     def explain(self, request: MetricRequest, dialect: Dialect = "spark", *, as_of: AsOf | None = None) -> Explanation:
         """How a metric request is answered; no engine is started. Arguments and errors as for `compile`."""
@@ -218,7 +277,7 @@ class Project:
             fix = f"add a model {table}.sql with the line {{{{ penstock.saved_query('{saved}') }}}}"
             found.append(Problem(f"saved query {saved}, export {table}", "no model builds it", (), fix))
         if keys:
-            for row in self.run(key_checks(self.definitions, "spark")).to_pylist():
+            for row in self.sql(key_checks(self.definitions, "spark")).to_pylist():
                 found.append(Problem(row["place"], f"{row['problem']} ({row['keys']} times)"))
         return found
 
@@ -227,7 +286,7 @@ class Project:
 
         Arguments and errors are those of `compile`.
         """
-        return self.run(self.compile(request, as_of=as_of).sql)
+        return self.sql(self.compile(request, as_of=as_of).sql)
 
     def dataframe(self, request: MetricRequest, *, as_of: AsOf | None = None) -> DataFrame:
         """The answer to a metric request as a Spark DataFrame, which nothing has been read for yet.
@@ -237,26 +296,11 @@ class Project:
         return self.spark.sql(self.compile(request, as_of=as_of).sql)
 
     def sql(self, statement: str) -> pa.Table:
-        """Run one statement of Spark SQL in which `predict('model', …)` may stand.
+        """Run one statement of Spark SQL, in which `predict('model', …)` may stand.
 
         Raises:
-            PenstockError: when the statement does not parse, or asks for a model that is not live.
+            InvalidRequestError: when Spark refuses the statement before it runs.
         """
-        from penstock.scoring.predict import mentions_predict, parse_statement, rewrite_predict
-
-        # Statements without predict() go to Spark as they are: not every one of them is known to the parser.
-        if mentions_predict(statement):
-            statement = rewrite_predict(parse_statement(statement), self.model_inputs).sql("spark")
-        return self.run(statement)
-
-    def model_inputs(self, model: str) -> tuple[str, ...]:
-        """The inputs of a live model, in order.
-
-        Raises:
-            UnknownNameError: when no version of it is live.
-        """
-        return model_inputs(self.spark, model)
-
-    def run(self, sql: str) -> pa.Table:
-        """Run SQL on Spark as it stands."""
-        return spark_engine.run(self.spark, sql)
+        spark = self.spark
+        with self._doing("running", partial(spark_engine.how_far, spark)):
+            return spark_engine.run(spark, statement)

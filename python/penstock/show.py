@@ -27,7 +27,8 @@ def console() -> Console:
 
 def rows(table: pa.Table, *, limit: int | None = None, title: str | None = None) -> RenderableType:
     """An Arrow table as a table of text; a note tells when `limit` cut it."""
-    shown = table if limit is None else table.slice(0, limit)
+    # A table without columns, as of a statement that answers nothing, has no rows to cut either.
+    shown = table if limit is None or table.num_rows <= limit else table.slice(0, limit)
     view = columns(shown.to_pydict(), title=title)
     if shown.num_rows == table.num_rows:
         return view

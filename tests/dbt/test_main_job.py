@@ -62,7 +62,7 @@ def test_metrics_equal_hand_written_sql(flights: Project, request_: tuple[tuple[
     metrics, group_by = request_
     assert_same_rows(
         flights.query(MetricRequest(metrics=metrics, group_by=group_by)),
-        flights.run(HAND_WRITTEN[request_]),
+        flights.sql(HAND_WRITTEN[request_]),
     )
 
 
@@ -97,7 +97,7 @@ def copy(flights: Project) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("CREATE SCHEMA penstock")
     for name in ("fct_flights", "fct_weather", "time_spine_daily", "time_spine_hourly", *DIMENSIONS):
-        connection.register("arrived", without_zones(flights.run(f"SELECT * FROM {name}")))
+        connection.register("arrived", without_zones(flights.sql(f"SELECT * FROM {name}")))
         connection.execute(f"CREATE TABLE penstock.{name} AS FROM arrived")
     return connection
 
@@ -149,14 +149,14 @@ def test_order_limit_and_as_of(flights: Project) -> None:
 @pytest.fixture(scope="module")
 def sample(flights: Project) -> pd.DataFrame:
     """2,000 rows of the training set, spread evenly by the hash of their key."""
-    rows = flights.run("SELECT * FROM arrival_delay_training ORDER BY xxhash64(flight_id) LIMIT 2000")
+    rows = flights.sql("SELECT * FROM arrival_delay_training ORDER BY xxhash64(flight_id) LIMIT 2000")
     return without_zones(rows).to_pandas()
 
 
 @pytest.fixture(scope="module")
 def facts(flights: Project) -> dict[str, pd.DataFrame]:
     names = ("fct_flights", "fct_weather", "dim_planes")
-    return {name: without_zones(flights.run(f"SELECT * FROM {name}")).to_pandas() for name in names}
+    return {name: without_zones(flights.sql(f"SELECT * FROM {name}")).to_pandas() for name in names}
 
 
 def trailing(sample: pd.DataFrame, facts: pd.DataFrame, key: str, known: str, days: float, finish: Any) -> list[Any]:
@@ -237,7 +237,7 @@ def test_plane_attributes_equal_a_lookup(sample: pd.DataFrame, facts: dict[str, 
 def test_every_column_is_checked_and_every_row_is_there(flights: Project, sample: pd.DataFrame) -> None:
     features = {*WINDOWS, *(f"origin__weather__{c}" for c in LATEST), *(f"plane__planes__{c}" for c in ATTRIBUTES)}
     assert set(sample.columns) == SPINE | features
-    counts = flights.run(
+    counts = flights.sql(
         "SELECT (SELECT count(*) FROM arrival_delay_training) AS ours,"
         " (SELECT count(*) FROM departures_to_predict) AS spine,"
         " (SELECT count(DISTINCT flight_id) FROM arrival_delay_training) AS keys"
@@ -255,8 +255,8 @@ def test_predictions_equal_scikit_learn(flights: Project) -> None:
 
     mlflow_store.client()
     estimator = mlflow.sklearn.load_model("models:/arrival_delay@champion")
-    names = list(flights.model_inputs("arrival_delay"))
-    rows = flights.run(
+    names = mlflow.models.get_model_info("models:/arrival_delay@champion").signature.inputs.input_names()
+    rows = flights.sql(
         f"SELECT p.p_late, {', '.join(f't.{n}' for n in names)} FROM flight_predictions p"
         " JOIN arrival_delay_training t USING (flight_id)"
     ).to_pandas()
@@ -278,7 +278,7 @@ def test_sql_calls_the_model(flights: Project) -> None:
 
 
 def test_the_model_beats_the_baseline(flights: Project) -> None:
-    [row] = flights.run("SELECT * FROM arrival_delay").to_pylist()
+    [row] = flights.sql("SELECT * FROM arrival_delay").to_pylist()
     assert (row["version"], row["training_rows"] + row["held_out_rows"]) == (1, 327_346)
     assert row["auc"] > row["baseline_auc"] + 0.05
     assert row["log_loss"] < row["baseline_log_loss"]
@@ -288,7 +288,7 @@ def test_the_model_beats_the_baseline(flights: Project) -> None:
 
 
 def test_project_functions(flights: Project) -> None:
-    [row] = flights.run(
+    [row] = flights.sql(
         "SELECT great_circle_miles(40.6925, -74.168667, 29.984433, -95.341442) AS miles,"
         " airport_local_time(TIMESTAMP '2013-07-01 12:00:00', 'America/New_York') AS local"
     ).to_pylist()
@@ -337,7 +337,7 @@ def test_lineage_in_every_command(flights: Project) -> None:
 def test_a_second_build_changes_nothing(flights: Project) -> None:
     def versions() -> dict[str, int]:
         tables = [t.name for t in flights.spark.catalog.listTables() if t.tableType == "MANAGED"]
-        return {t: flights.run(f"DESCRIBE HISTORY {t} LIMIT 1").column("version")[0].as_py() for t in tables}
+        return {t: flights.sql(f"DESCRIBE HISTORY {t} LIMIT 1").column("version")[0].as_py() for t in tables}
 
     remember_build(flights.folder / "target")
     before = versions()
@@ -350,4 +350,4 @@ def test_a_second_build_changes_nothing(flights: Project) -> None:
     after = versions()
     rebuilt = {"arrival_delay_training", "flight_predictions", "carrier_months"}
     assert {t for t in after if after[t] != before[t]} <= rebuilt
-    assert flights.run("SELECT count(*) AS n FROM arrival_delay").to_pylist() == [{"n": 1}]
+    assert flights.sql("SELECT count(*) AS n FROM arrival_delay").to_pylist() == [{"n": 1}]

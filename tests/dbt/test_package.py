@@ -175,6 +175,15 @@ def test_metrics_on_other_data(shops: Built) -> None:
     ]
 
 
+def test_a_metric_view_on_other_data(shops: Built) -> None:
+    assert shops.rows("measured") == sorted(
+        [("Oslo", Decimal("16.25"), 16.25 / 3), ("Turin", Decimal("30.50"), 15.25), (None, Decimal("1.00"), 1.0)],
+        key=repr,
+    )
+    needed = shops.artifact("manifest.json")["nodes"]["model.shops.order_metrics"]["depends_on"]["nodes"]
+    assert {"model.shops.orders", "model.shops.shops", "metric.shops.average_order"} <= set(needed)
+
+
 def test_a_training_set_on_other_data(shops: Built) -> None:
     assert shops.rows("visits_training") == [
         # order 2 isn't paid yet

@@ -4,7 +4,8 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from places import Server, make_place, start
+
+from places import Server, make_place, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     place = make_place(tmp_path_factory.mktemp("served"))
     parsed = place.dbt("parse")
     assert parsed.returncode == 0, parsed.stdout
-    running = start(place)
-    yield running
-    running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(60) == 0
+    with serving(place, ends_by=signal.SIGINT) as running:
+        yield running

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from places import Server
 
 CHECKSUMS = """
@@ -62,6 +63,28 @@ def test_an_error_of_a_python_model_reaches_the_build(built: Server) -> None:
         file.write_text(before)
     assert done.returncode == 1
     assert "NameError: name 'no_such_name' is not defined" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("select id from no_such_table", "The table or view `no_such_table` cannot be found."),
+        ("select cast(raise_error('no more') as string) as y", "no more\n"),
+        ("select id from range(9", "Syntax error at or near"),
+    ],
+)
+def test_an_error_of_a_statement_is_one_message(built: Server, model: str, message: str) -> None:
+    file = built.place.folder / "models" / "numbers.sql"
+    before = file.read_text()
+    file.write_text(model)
+    try:
+        done = build(built, "--select", "numbers")
+    finally:
+        file.write_text(before)
+    assert done.returncode == 1
+    assert message in done.stdout
+    assert "\tat " not in done.stdout
+    assert "Exception" not in done.stdout
 
 
 def test_only_the_servers_user_may_send_python(server: Server) -> None:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from places import Server, free_port, gone, is_running, make_place, start
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from penstock.engines import python_functions
-from penstock.engines.spark import promote_once, run
-from penstock.errors import InvalidDefinitionError, InvalidRequestError
+from penstock.engines.spark import how_far, promote_once, run
+from penstock.errors import InvalidDefinitionError, UnknownNameError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -75,6 +78,20 @@ def test_wrong_function_file(code: str, message: str) -> None:
 
 
 def test_a_failed_statement_is_told_without_a_plan(spark: SparkSession) -> None:
-    with pytest.raises(InvalidRequestError, match="TABLE_OR_VIEW_NOT_FOUND") as caught:
+    with pytest.raises(UnknownNameError, match="unknown table 'no_such_table'") as caught:
         run(spark, "SELECT x FROM no_such_table")
+    assert "(TABLE_OR_VIEW_NOT_FOUND)" in caught.value.where
     assert "Unresolved" not in str(caught.value)
+
+
+def test_how_far_a_query_is(spark: SparkSession) -> None:
+    assert how_far(spark) == ""
+    with ThreadPoolExecutor(1) as pool:
+        sleep = "java_method('java.lang.Thread', 'sleep', 300L)"
+        running = pool.submit(run, spark, f"SELECT count({sleep}) FROM range(0, 8, 1, 8)")
+        seen = set()
+        while not running.done():
+            seen.add(how_far(spark))
+            time.sleep(0.05)
+    assert any(re.fullmatch(r"stage \d of \d, [1-7] of 8 tasks", text) for text in seen), seen
+    assert how_far(spark) == ""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from decimal import Decimal
 from typing import Any
 
@@ -34,3 +35,9 @@ def test_rows_say_that_they_were_cut() -> None:
     with console.capture() as capture:
         console.print(show.rows(pa.table({"n": list(range(2000))}), limit=3))
     assert "3 of 2,000 rows" in capture.get()
+
+
+def test_a_statement_without_an_answer_is_not_cut() -> None:
+    out = Console(width=60, file=io.StringIO())
+    out.print(show.rows(pa.table({}), limit=100))
+    assert "rows" not in out.file.getvalue()

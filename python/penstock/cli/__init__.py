@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
-import sys
+import traceback
+from typing import Any
 
 import click
 
 from penstock import __version__
+from penstock.cli import as_json
 from penstock.errors import PenstockError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Commands whose errors become one message on stderr and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what it raises is shown, with its traceback only after `--debug`."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if ctx.params["debug"]:
+                click.echo(traceback.format_exc(), err=True)
+            shown = _told(error)
+            click.echo(as_json.of_error(shown) if as_json.is_asked_for(ctx) else f"Error: {shown}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="penstock")
-def _penstock() -> None:
+@click.option("--debug", is_flag=True, help="With an error, print its traceback too.")
+def _penstock(debug: bool) -> None:
     """Metrics, training sets and models as SQL, defined once as dbt models over Delta tables."""
+
+
+def _told(error: Exception) -> PenstockError:
+    """The error to show: a user's as it is, what Spark or the system says in our words, a bug as a bug."""
+    from penstock.engines.told import told
+
+    return told(error) or PenstockError(
+        f"this is a bug of Penstock: {type(error).__name__}: {error}",
+        fix="penstock --debug … prints the traceback: please report it with that",
+    )
 
 
 def command_line() -> click.Group:
     """The command with all its subcommands."""
-    from penstock.cli import demo, doctor, explain, lists, metrics, package_path, serve, sql, validate
+    from penstock.cli import demo, doctor, explain, lists, metric_views, metrics, package_path, serve, sql, validate
 
     for command in (lists.list_dimensions, lists.list_values):
         metrics.list_.add_command(command)
-    asking = (metrics.query, metrics.compile_, explain.explain, validate.validate, metrics.list_, sql.sql)
-    for command in (*asking, serve.serve, doctor.doctor, demo.demo, package_path.package_path):
+    asking = (metrics.query, metrics.compile_, metrics.list_, metric_views.metric_views, sql.sql)
+    telling = (explain.explain, validate.validate, doctor.doctor, package_path.package_path)
+    for command in (*asking, *telling, serve.serve, serve.add_user, demo.demo):
         _penstock.add_command(command)
     return _penstock
 
 
 def main() -> None:
-    """Run the command line; a user's error becomes its message and exit code 1."""
-    try:
-        command_line()()
-    except PenstockError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(1)
+    """Run the command line."""
+    command_line()()

@@ -6,16 +6,20 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import click
+from rich.text import Text
 
-from penstock import show
+from penstock import progress, show
+from penstock.cli.as_json import json_option, of_objects
 from penstock.engines.spark import java_version
 from penstock.errors import EnvironmentProblem, PenstockError
 from penstock.home import home
+from penstock.steps import Doing
 
 # Pairs that must fit: Delta's jar is built for one minor version of Spark.
 _VERSIONS = {
@@ -30,29 +34,42 @@ _VERSIONS = {
 
 @click.command()
 @click.option("--target", help="The profile's target.")
-def doctor(target: str | None) -> None:
+@json_option
+def doctor(target: str | None, as_json: bool) -> None:
     """Check Java, versions, profile, jars and folders; say how to mend what is wrong."""
+    doing = progress.on_terminal(quiet=as_json)
     checks: list[tuple[str, Callable[[], str]]] = [
         ("python", _python),
         ("versions", _versions),
         ("java", _java),
         ("profile", lambda: _profile(target)),
         ("folders", _folders),
-        ("jars", lambda: _jars(target)),
+        ("jars", lambda: _jars(target, doing)),
     ]
-    out = show.console()
-    failed = 0
+    found = []
     for name, check in checks:
         try:
-            out.print(f"[green]ok  [/] {name:9} {check()}", highlight=False)
+            found.append({"check": name, "ok": True, "what": check(), "where": "", "fix": ""})
         except PenstockError as problem:
-            failed += 1
-            out.print(f"[red]FAIL[/] {name:9} {problem.what}", highlight=False)
-            if problem.where:
-                out.print(f"       where: {problem.where}", highlight=False)
-            out.print(f"       fix:   {problem.fix}", highlight=False)
-    if failed:
+            found.append({"check": name, "ok": False, "what": problem.what, "where": problem.where, "fix": problem.fix})
+        if not as_json:
+            _print(found[-1])
+    if as_json:
+        click.echo(of_objects(found))
+    if not all(each["ok"] for each in found):
         raise SystemExit(1)
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    out = show.console()
+    # Text, for a message may hold what looks like rich's markup.
+    out.print(
+        Text.assemble(("ok  ", "green") if found["ok"] else ("FAIL", "red"), f" {found['check']:9} {found['what']}")
+    )
+    if not found["ok"]:
+        if found["where"]:
+            out.print(Text(f"       where: {found['where']}"))
+        out.print(Text(f"       fix:   {found['fix']}"))
 
 
 def _python() -> str:
@@ -98,17 +115,12 @@ def _folders() -> str:
     return f"{folder} is writable, {free.f_bavail * free.f_frsize / 1e9:.0f} GB free"
 
 
-def _jars(target: str | None) -> str:
+def _jars(target: str | None, doing: Doing) -> str:
     from penstock.profile import load_target
     from penstock.project import start_spark
 
-    try:
-        spark = start_spark(load_target(Path.cwd(), target).settings, [])
+    settings = load_target(Path.cwd(), target).settings
+    with doing("starting Spark"):
+        spark = start_spark(settings, [])
         spark.sql("SELECT 1").collect()
-    except EnvironmentProblem as problem:
-        raise EnvironmentProblem(
-            problem.what,
-            where=problem.where,
-            fix="the first start downloads Delta's jars from Maven Central: check the network, then read that log",
-        ) from problem
     return f"Spark {spark.version} starts with Delta"

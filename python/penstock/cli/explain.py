@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock import show
+from penstock import progress, show
+from penstock.cli.as_json import json_option, of_objects
 from penstock.cli.metrics import as_of_option, request_of, request_options
 from penstock.project import Project
 
@@ -20,11 +22,17 @@ if TYPE_CHECKING:
 @request_options
 @click.option("--dialect", type=click.Choice(["spark", "duckdb"]), default="spark", show_default=True)
 @click.option("--versions", is_flag=True, help="Start Spark, to tell the Delta version of each table.")
-def explain(target: str | None, dialect: Dialect, versions: bool, as_of: tuple[str, ...], **parts: Any) -> None:
+@json_option
+def explain(
+    target: str | None, dialect: Dialect, versions: bool, as_of: tuple[str, ...], as_json: bool, **parts: Any
+) -> None:
     """Tell how a metric request is answered: grain, metrics, joins and why they don't multiply rows, filters, SQL."""
-    project = Project(target=target)
+    project = Project(target=target, doing=progress.on_terminal(quiet=as_json))
     told = project.explain(request_of(**parts), dialect, as_of=as_of_option(as_of))
     known = project.versions(told.query.relations) if versions else {}
+    if as_json:
+        click.echo(of_objects([{**asdict(told), "versions": known}]))
+        return
     _section("grain", {told.query.grain or "not grouped by time": ""})
     _section("metrics", told.metrics)
     _section("made of", told.parts)

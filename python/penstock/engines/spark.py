@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import EnvironmentProblem, InvalidRequestError
+from penstock.engines.told import DISK_FULL, no_space, told
+from penstock.errors import EnvironmentProblem
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,24 +73,21 @@ def open_session(settings: Mapping[str, str], *, log: Path) -> SparkSession:
     if running is not None:
         return running
     java_version()
-    # Workers must run this very interpreter: Spark's default is the first `python3` on the PATH.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # Workers run this very interpreter unless the profile names theirs. Spark's default is the first `python3` on the
+    # PATH, and where Python has started the JVM it looks at the variable only.
+    os.environ["PYSPARK_PYTHON"] = settings.get("spark.pyspark.python") or os.environ.get(
+        "PYSPARK_PYTHON", sys.executable
+    )
     # PySpark repeats each failed statement as JSON on stderr, beside the exception that already carries it.
     for noisy in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     builder = SparkSession.builder.appName("penstock").enableHiveSupport()
     for name, value in settings.items():
         builder = builder.config(name, value)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with stderr_to(log):
-            session = builder.getOrCreate()
-    except Exception as error:
-        raise EnvironmentProblem(
-            f"Spark did not start: {_last_cause(log) or error}",
-            where=str(log),
-            fix="read that log; `penstock doctor` checks Java, jars, profile and folders one by one",
-        ) from error
+    with starting(log):
+        session = builder.getOrCreate()
+    # A thread of PySpark's prints a traceback when the JVM ends, beside the error that the statement raises.
+    session.sparkContext._accumulatorServer.handle_error = lambda *_: None
     _open_metastore(session, log)
     return session
 
@@ -102,17 +100,19 @@ def _open_metastore(session: SparkSession, log: Path) -> None:
         session.catalog.databaseExists("default")
     except PySparkException as error:
         session.stop()
-        told = f"{error}\n{getattr(error, '_stackTrace', '')}"
+        said = f"{error}\n{getattr(error, '_stackTrace', '')}"
         # Derby's code for a database that is open in another JVM.
-        held = re.search(r"ERROR XSDB6: .*booted the database (.+)\.", told)
+        held = re.search(r"ERROR XSDB6: .*booted the database (.+)\.", said)
         if held:
             raise EnvironmentProblem(
                 "another process holds the metastore, which takes one at a time",
                 where=held.group(1),
                 fix="stop that process (a build, or a server), or build through the server: dbt build --target cluster",
             ) from None
+        if DISK_FULL in said:
+            raise no_space() from None
         raise EnvironmentProblem(
-            f"the metastore does not open: {told.splitlines()[0]}", where=str(log), fix="read that log"
+            f"the metastore does not open: {said.splitlines()[0]}", where=str(log), fix="read that log"
         ) from error
 
 
@@ -130,20 +130,34 @@ def promote(spark: SparkSession, function: PythonFunction) -> None:
 
     `spark.udf.register` gives a temporary function to one session, and persistent views and SQL functions may not use
     it. Its builder is therefore copied into Spark's built-in registry, which later sessions clone, and into this
-    session's own, and the temporary twin is dropped. This is internal API of Spark 4.2, kept to this one function.
+    session's own, and the temporary twin is dropped. This is internal API of Spark 4.2, kept to this function and
+    `register_builtin`.
     """
     spark.udf.register(function.name, function.udf)
     jvm: Any = spark._jvm
     some = jvm.scala.Option.apply
-    identifier = jvm.org.apache.spark.sql.catalyst.FunctionIdentifier
-    temporary = identifier(function.name, some("session"), some("system"))
-    permanent = identifier(function.name, some("builtin"), some("system"))
-    session_registry = spark._jsparkSession.sessionState().functionRegistry()
-    info = session_registry.lookupFunction(temporary).get()
-    builder = session_registry.lookupFunctionBuilder(temporary).get()
-    for registry in (jvm.org.apache.spark.sql.catalyst.analysis.FunctionRegistry.builtin(), session_registry):
-        registry.registerFunction(permanent, info, builder)
+    temporary = jvm.org.apache.spark.sql.catalyst.FunctionIdentifier(function.name, some("session"), some("system"))
+    registry = spark._jsparkSession.sessionState().functionRegistry()
+    info = registry.lookupFunction(temporary).get()
+    register_builtin(spark, function.name, info, registry.lookupFunctionBuilder(temporary).get())
     spark.sql(f"DROP TEMPORARY FUNCTION {function.name}")
+
+
+def register_builtin(spark: SparkSession, name: str, info: Any, builder: Any) -> None:
+    """Put a function's builder into the registry that later sessions clone, and into this session's own.
+
+    Args:
+        spark: A session of the Spark that is to know the function.
+        name: The function's name.
+        info: Spark's `ExpressionInfo` of it.
+        builder: A Scala function from the arguments' expressions to an expression.
+    """
+    jvm: Any = spark._jvm
+    some = jvm.scala.Option.apply
+    permanent = jvm.org.apache.spark.sql.catalyst.FunctionIdentifier(name, some("builtin"), some("system"))
+    own = spark._jsparkSession.sessionState().functionRegistry()
+    for registry in (jvm.org.apache.spark.sql.catalyst.analysis.FunctionRegistry.builtin(), own):
+        registry.registerFunction(permanent, info, builder)
 
 
 def promote_once(spark: SparkSession, function: PythonFunction) -> None:
@@ -156,15 +170,33 @@ def run(spark: SparkSession, sql: str) -> pa.Table:
     """Run one statement and fetch its rows.
 
     Raises:
-        InvalidRequestError: when Spark refuses the statement before it runs.
+        PenstockError: when Spark refuses the statement, or it fails while it runs.
     """
-    from pyspark.errors import AnalysisException, ParseException
-
     try:
         return spark.sql(sql).toArrow()
-    except (AnalysisException, ParseException) as error:
-        # What follows the first semicolon at a line's end is Spark's own plan.
-        raise InvalidRequestError(str(error).split(";\n")[0].strip(), where="the SQL that ran") from error
+    except Exception as error:
+        shown = told(error, spark)
+        if shown is None:
+            raise
+        raise shown from error
+
+
+def how_far(spark: SparkSession) -> str:
+    """What Spark runs now, in words; nothing between two jobs. It may be asked from any thread."""
+    tracker = spark.sparkContext.statusTracker()
+    try:
+        jobs = tracker.getActiveJobsIds()
+        job = tracker.getJobInfo(jobs[-1]) if jobs else None
+        active = tracker.getActiveStageIds()
+        stages = sorted(job.stageIds) if job else []
+        now = next((stage for stage in reversed(stages) if stage in active), None)
+        stage = tracker.getStageInfo(now) if now is not None else None
+    except Exception:  # Spark has ended; the statement itself tells it
+        return ""
+    if stage is None:
+        return ""
+    at = f"stage {stages.index(now) + 1} of {len(stages)}"
+    return f"{at}, {stage.numCompletedTasks} of {stage.numTasks} tasks"
 
 
 def delta_version(spark: SparkSession, relation: str) -> int | None:
@@ -184,7 +216,44 @@ def delta_version(spark: SparkSession, relation: str) -> int | None:
 
 
 @contextmanager
-def stderr_to(log: Path) -> Iterator[None]:
+def starting(log: Path) -> Iterator[None]:
+    """Within, a JVM starts; what it and Ivy print goes to `log`, from which is told why it does not start.
+
+    Raises:
+        EnvironmentProblem: when what stands within raises.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    before = log.stat().st_size if log.exists() else 0
+    try:
+        with _stderr_to(log):
+            yield
+    except Exception as error:
+        with log.open("rb") as file:
+            file.seek(before)
+            said = file.read().decode(errors="replace")
+        raise _cannot_start(said, log, error) from error
+
+
+def _cannot_start(said: str, log: Path, error: Exception) -> EnvironmentProblem:
+    missing = re.findall(r"unresolved dependency: (\S+?): not found", said)
+    if missing:
+        return EnvironmentProblem(
+            f"Spark's jars cannot be fetched: {', '.join(dict.fromkeys(missing))}",
+            where=str(log),
+            fix="the first start downloads them from Maven Central: check network and proxy, and start again",
+        )
+    if DISK_FULL in said:
+        return no_space()
+    causes = re.findall(r"^(?:Caused by|Exception in thread[^:]*): (.+)$", said, re.M)
+    return EnvironmentProblem(
+        f"Spark did not start: {causes[-1][:300] if causes else error}",
+        where=str(log),
+        fix="read that log; `penstock doctor` checks Java, jars, profile and folders one by one",
+    )
+
+
+@contextmanager
+def _stderr_to(log: Path) -> Iterator[None]:
     """Point the process's stderr at a file while a child that inherits it is started."""
     kept = os.dup(2)
     with log.open("ab") as file:
@@ -194,8 +263,3 @@ def stderr_to(log: Path) -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-def _last_cause(log: Path) -> str:
-    causes = re.findall(r"^(?:Caused by|Exception in thread[^:]*): (.+)$", log.read_text(errors="replace"), re.M)
-    return causes[-1][:300] if causes else ""

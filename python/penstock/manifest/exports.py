@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from penstock.manifest.graph import requests_in
 from penstock.manifest.model import SemanticManifest
 
 
@@ -19,8 +20,8 @@ def unbuilt_exports(manifest: SemanticManifest, graph: Mapping[str, Any]) -> Ite
         (str(request["saved_query"]).lower(), node.get("alias") or node["name"])
         for node in (graph.get("nodes") or {}).values()
         if node.get("resource_type") == "model"
-        for key, request in ((node.get("config") or {}).get("meta") or {}).items()
-        if key.startswith("penstock.") and isinstance(request, Mapping) and request.get("saved_query")
+        for request in requests_in((node.get("config") or {}).get("meta"))
+        if request.get("saved_query")
     }
     for saved in manifest.saved_queries.values():
         for table in saved.exports:

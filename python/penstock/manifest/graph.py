@@ -16,6 +16,9 @@ from penstock.manifest.rules import plain
 
 Raw = Mapping[str, Any]
 
+# Under such keys of `config.meta` a model keeps what it asks of the compiler.
+_REQUEST = "penstock."
+
 _LEGACY_SPINE = "metricflow_time_spine"
 _LEGACY_COLUMN = "date_day"
 
@@ -44,6 +47,13 @@ def manifest_from_graph(graph: Raw) -> SemanticManifest:
             },
         }
     )
+
+
+def requests_in(meta: Raw | None) -> Iterator[Raw]:
+    """The requests of a model's macros, from its `config.meta`: a `kind`, and the arguments of that macro."""
+    for key, value in (meta or {}).items():
+        if key.startswith(_REQUEST):
+            yield value
 
 
 def _values(graph: Raw, key: str) -> Iterator[Raw]:

@@ -87,7 +87,12 @@ def _semantic_model(raw: Raw) -> SemanticModel:
 
 def _entity(raw: Raw) -> Entity:
     name = rules.lower(raw["name"])
-    return Entity(name=name, type=rules.plain(raw["type"]), expr=str(raw.get("expr") or name))
+    return Entity(
+        name=name,
+        type=rules.plain(raw["type"]),
+        expr=str(raw.get("expr") or name),
+        description=raw.get("description") or "",
+    )
 
 
 def _dimension(raw: Raw) -> Dimension:

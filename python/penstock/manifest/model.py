@@ -40,6 +40,7 @@ class Entity:
     name: str
     type: EntityType
     expr: str
+    description: str = ""
 
 
 @dataclass(frozen=True)

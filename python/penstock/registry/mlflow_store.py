@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 FINGERPRINT = "penstock.fingerprint"
+_WORDS = "penstock"
 
 
 def client() -> MlflowClient:
@@ -48,13 +50,30 @@ def find_version(model: str, fingerprint: str) -> Any | None:
     return max(found, key=lambda v: int(v.version), default=None)
 
 
+def described(description: str, comments: Mapping[str, str]) -> dict[str, Any]:
+    """What to log as a model's metadata, so that its words travel with its files: see `inputs_of`, `description_of`."""
+    return {_WORDS: {"description": description, "comments": dict(comments)}}
+
+
 def inputs_of(source: str) -> tuple[Input, ...]:
-    """The inputs of a logged model, from its signature, in order."""
+    """The inputs of a logged model, from its signature, in order, with what they mean where that was logged."""
+    info = _model_info(source)
+    if info.signature is None:
+        return ()
+    comments = (info.metadata or {}).get(_WORDS, {}).get("comments", {})
+    return tuple(Input(c.name, c.type.name, c.required, comments.get(c.name, "")) for c in info.signature.inputs.inputs)
+
+
+def description_of(source: str) -> str:
+    """What a score of a logged model means; empty where that was not logged."""
+    return str((_model_info(source).metadata or {}).get(_WORDS, {}).get("description", ""))
+
+
+def _model_info(source: str) -> Any:
     import mlflow
 
-    folder = mlflow.artifacts.download_artifacts(source)  # a local one stays where it is
-    signature = mlflow.models.get_model_info(folder).signature
-    return tuple(Input(c.name, c.type.name, c.required) for c in signature.inputs.inputs) if signature else ()
+    # A local one stays where it is.
+    return mlflow.models.get_model_info(mlflow.artifacts.download_artifacts(source))
 
 
 def _folder() -> Path:

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from penstock.errors import InvalidRequestError
 from penstock.registry import mlflow_store
+from penstock.registry.model_files import store_files
 from penstock.scoring.functions import ALIASES, SCHEMA, create_function
 
 CHAMPION = "champion"
@@ -33,8 +34,8 @@ def promote(spark: Any, model: str, version: int, *, expected: int | None, reaso
     ensure_alias_table(spark)
     store = mlflow_store.client()
     found = store.get_model_version(model, str(version))
-    source = store.get_model_version_download_uri(model, str(version))
-    inputs = mlflow_store.inputs_of(source)
+    logged = store.get_model_version_download_uri(model, str(version))
+    inputs = mlflow_store.inputs_of(logged)
     held = live_version(spark, model, alias)
     if held != expected:
         raise InvalidRequestError(
@@ -42,6 +43,7 @@ def promote(spark: Any, model: str, version: int, *, expected: int | None, reaso
             where=f"model {model}",
             fix="look at the newer version and decide again",
         )
+    source = store_files(spark, model, version, logged)
     row = spark.createDataFrame(
         [(model, alias, version, source, found.run_id, [each.name for each in inputs], reason)],
         "model string, alias string, version int, source string, run_id string, inputs array<string>, reason string",
@@ -74,7 +76,9 @@ def publish(spark: Any, model: str, alias: str = CHAMPION) -> None:
     if row is None:
         return
     inputs = mlflow_store.inputs_of(row["source"])
-    spark.sql(create_function(model, inputs, comment=f"Scores the model '{model}' with its {alias} version."))
+    description = mlflow_store.description_of(row["source"])
+    comment = " ".join([description, f"Scored by the {alias} version of the model '{model}'."]).strip()
+    spark.sql(create_function(model, inputs, comment=comment))
     mlflow_store.client().set_registered_model_alias(model, alias, str(row["version"]))
 
 
@@ -94,17 +98,13 @@ def live_version(spark: Any, model: str, alias: str = CHAMPION) -> int | None:
     return None if row is None else int(row["version"])
 
 
-def live_inputs(spark: Any, model: str, alias: str = CHAMPION) -> tuple[str, ...] | None:
-    """The input names of the live version, in order; None when there is no live version."""
-    row = _alias_row(spark, model, alias)
-    return None if row is None else tuple(row["inputs"])
-
-
-def live_models(spark: Any) -> tuple[str, ...]:
-    """The names of all models that have a live version."""
+def live_from(spark: Any, source: str) -> tuple[str, int] | None:
+    """The model and version that an alias has from the folder `source`; None when there is none."""
     if not spark.catalog.tableExists(ALIASES):
-        return ()
-    return tuple(row["model"] for row in spark.table(ALIASES).select("model").distinct().collect())
+        return None
+    match = exp.column("source").eq(source).sql("spark")
+    rows = spark.table(ALIASES).where(match).select("model", "version").take(1)
+    return (rows[0]["model"], int(rows[0]["version"])) if rows else None
 
 
 def _alias_row(spark: Any, model: str, alias: str) -> Any | None:

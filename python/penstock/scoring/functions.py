@@ -6,6 +6,7 @@ scalar subquery from the alias table, once a query.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -31,11 +32,12 @@ _SQL_TYPES = {
 
 @dataclass(frozen=True)
 class Input:
-    """One argument of a model: its name, its MLflow type, and whether a NULL was never seen in training."""
+    """One argument of a model: its name, its MLflow type, whether a NULL was never seen in training, what it means."""
 
     name: str
     type: str
     required: bool
+    comment: str = ""
 
 
 def function_name(model: str) -> str:
@@ -52,11 +54,19 @@ def create_function(model: str, inputs: tuple[Input, ...], *, comment: str) -> s
         comment: What the function returns, for people.
 
     Raises:
-        InvalidDefinitionError: when an input has a type that SQL has no column type for.
+        InvalidDefinitionError: when the name is none that a function can have, or an input has a type that SQL has no
+            column type for.
     """
+    if not re.fullmatch(r"\w+", model, re.ASCII):
+        raise InvalidDefinitionError(
+            f"'{model}' cannot be the name of a SQL function",
+            where=f"model {model}",
+            fix="register the model under a name of letters, digits and underscores",
+        )
     last_required = max((i for i, each in enumerate(inputs) if each.required), default=-1)
     parameters = ", ".join(
         f"{_identifier(each.name)} {_sql_type(model, each)}{' DEFAULT NULL' if i > last_required else ''}"
+        f"{f' COMMENT {_literal(each.comment)}' if each.comment else ''}"
         for i, each in enumerate(inputs)
     )
     fields = ", ".join(f"{_literal(each.name)}, {_identifier(model)}.{_identifier(each.name)}" for each in inputs)

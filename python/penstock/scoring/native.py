@@ -6,13 +6,17 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import InvalidDefinitionError
+from penstock.errors import InvalidDefinitionError, PenstockError
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
 Predictor = Callable[["pd.DataFrame"], "np.ndarray[Any, Any]"]
+
+
+class ModelDoesNotLoad(PenstockError):
+    """The files of a logged model are damaged, incomplete or of another version of a library."""
 
 
 @lru_cache(maxsize=8)
@@ -27,11 +31,19 @@ def load_predictor(source: str) -> tuple[tuple[str, ...], Predictor]:
         float64 a row: P(second class) for a binary classifier, the prediction for any other model.
 
     Raises:
+        ModelDoesNotLoad: when its files do not load.
         InvalidDefinitionError: when the model has no signature, or has more than one number a row.
     """
     import mlflow
 
-    model = mlflow.pyfunc.load_model(source)
+    try:
+        model = mlflow.pyfunc.load_model(source)
+    except Exception as error:
+        raise ModelDoesNotLoad(
+            f"the model does not load: {type(error).__name__}: {error}",
+            where=source,
+            fix="register it anew from its training node, or let the alias point to another version",
+        ) from error
     inputs = model.metadata.get_input_schema()
     if inputs is None:
         raise InvalidDefinitionError("the model was logged without a signature", where=source)

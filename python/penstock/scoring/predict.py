@@ -1,109 +1,169 @@
-"""`predict('model', …)` in a statement, rewritten to the model's own SQL function."""
+"""`predict('model', …)`: which argument of a call is which input of the model.
+
+A call stands for a call of the model's own SQL function with every argument named. Spark asks when it analyses a
+statement (see `penstock.engines.predict`), so `predict` means the same in each session, view and client.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import sqlglot
-from sqlglot import Token, TokenType, exp
+from sqlglot import TokenType
 
-from penstock.errors import InvalidRequestError
-from penstock.scoring.functions import SCHEMA
-
-InputsOf = Callable[[str], Sequence[str]]
+from penstock.errors import InvalidRequestError, UnknownNameError, nearest
 
 
-# sqlglot reads PREDICT( as another engine's PREDICT(MODEL …), so the word is replaced before parsing.
-_STAND_IN = "penstock_predict"
+@dataclass(frozen=True)
+class Parameter:
+    """One input of a model's SQL function: its name, its SQL type, and whether a call may leave it out."""
+
+    name: str
+    type: str
+    optional: bool
 
 
-def mentions_predict(sql: str) -> bool:
-    """Whether `predict(` stands in the text outside strings and comments; False where the text has no tokens."""
-    try:
-        return bool(_predict_words(sql))
-    except sqlglot.errors.TokenError:
-        return False
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a call.
 
-
-def _predict_words(sql: str) -> list[Token]:
-    tokens = sqlglot.tokenize(sql, dialect="spark")
-    return [
-        word
-        for word, bracket in pairwise(tokens)
-        if word.text.lower() == "predict" and word.token_type == TokenType.VAR and bracket.text == "("
-    ]
-
-
-def parse_statement(sql: str) -> exp.Expr:
-    """Parse one Spark statement in which `predict(…)` may stand.
-
-    Raises:
-        InvalidRequestError: when the text is not one statement of Spark SQL.
+    Attributes:
+        name: The input that it is named for (`name => …`); None when it stands by position.
+        column: The column's name where it is nothing but a column.
+        type: Its SQL type.
     """
-    try:
-        for word in reversed(_predict_words(sql)):
-            sql = sql[: word.start] + _STAND_IN + sql[word.end + 1 :]
-        statements = sqlglot.parse(sql, dialect="spark")
-    except sqlglot.errors.SqlglotError as error:
-        raise InvalidRequestError(f"this is not Spark SQL: {error}", where=sql) from error
-    if len(statements) != 1 or statements[0] is None:
-        raise InvalidRequestError(f"one statement is needed, {len(statements)} were given", where=sql)
-    return statements[0]
+
+    name: str | None
+    column: str | None
+    type: str
 
 
-def rewrite_predict(statement: exp.Expr, inputs_of: InputsOf) -> exp.Expr:
-    """Replace every `predict('model', arguments…)` by a call of `ml.model(…)`.
+def place_arguments(
+    model: str, parameters: Sequence[Parameter], arguments: Sequence[Argument], *, star: bool
+) -> dict[str, int]:
+    """The position of the argument for each input that is given; Spark's rules, and two more against silent mistakes.
 
-    Arguments stand by position, by name (`dep_hour => 7`), or as `*` / `t.*`, which takes each input from the column
-    of its name.
+    With a star each input comes from the column of its name, and other columns are left alone. Without one, a column
+    that has the name of another input than the one at its place is refused: it is most often in the wrong order.
 
     Args:
-        statement: A parsed statement (Spark dialect); it is changed in place.
-        inputs_of: Gives a model's input names in order; raises a `PenstockError` for a model that is not there.
+        model: The registered name.
+        parameters: The model's inputs in order.
+        arguments: What follows the model's name in the call; a star stands as the columns that it gave.
+        star: Whether the call is `predict('model', *)` or `predict('model', t.*)`.
 
     Raises:
-        InvalidRequestError: when the model's name is not a literal, or there are too many arguments.
+        UnknownNameError: when an argument is named for no input.
+        InvalidRequestError: when an input is missing, given twice, ambiguous or in doubt, or there are too many.
 
     Example:
-        >>> tree = parse_statement("SELECT predict('m', f.*) FROM f")
-        >>> rewrite_predict(tree, lambda model: ["a", "b"]).sql("spark")
-        'SELECT ml.`m`(`a` => f.`a`, `b` => f.`b`) FROM f'
+        >>> inputs = [Parameter("a", "DOUBLE", False), Parameter("b", "DOUBLE", True)]
+        >>> place_arguments("m", inputs, [Argument("b", None, "INT"), Argument("a", "x", "INT")], star=False)
+        {'b': 0, 'a': 1}
     """
-    for call in list(statement.find_all(exp.Anonymous)):
-        if call.name == _STAND_IN:
-            call.replace(_call(call, inputs_of))
-    return statement
-
-
-def _call(call: exp.Anonymous, inputs_of: InputsOf) -> exp.Expr:
-    model, *arguments = call.expressions or [None]
-    if not (isinstance(model, exp.Literal) and model.is_string):
+    where = signature(model, parameters)
+    placed = _by_column(model, parameters, arguments, where) if star else _as_written(parameters, arguments, where)
+    missing = [p.name for p in parameters if not p.optional and p.name not in placed]
+    if missing:
         raise InvalidRequestError(
-            "predict() needs the model's name as a text literal first",
-            where=_as_written(call),
-            fix="predict('model_name', argument, …)",
+            f"predict('{model}', …) lacks {', '.join(missing)}", where=where, fix=f"{missing[0]} => …"
         )
-    inputs = list(inputs_of(model.name))
-    if len(arguments) == 1 and arguments[0].is_star:
-        star = arguments[0]
-        table = star.args.get("table") if isinstance(star, exp.Column) else None
-        arguments = [
-            exp.Kwarg(
-                this=exp.to_identifier(name, quoted=True),
-                expression=exp.column(exp.to_identifier(name, quoted=True), table=table.copy() if table else None),
+    return placed
+
+
+def signature(model: str, parameters: Sequence[Parameter]) -> str:
+    """The model's inputs as people write them: `model(a DOUBLE, b STRING = NULL)`."""
+    inputs = (f"{p.name} {p.type}{' = NULL' if p.optional else ''}" for p in parameters)
+    return f"{model}({', '.join(inputs)})"
+
+
+def wrong_type(model: str, parameters: Sequence[Parameter], parameter: Parameter, given: str) -> InvalidRequestError:
+    """The error of an argument whose values would be changed or lost on their way into the input."""
+    return InvalidRequestError(
+        f"input '{parameter.name}' of predict('{model}', …) is {parameter.type}, and {given} was given",
+        where=signature(model, parameters),
+        fix=f"CAST(… AS {parameter.type}), if that keeps what it means",
+    )
+
+
+def has_star(call: str) -> bool:
+    """Whether one of the call's own arguments is `*` or `t.*`.
+
+    Example:
+        >>> has_star("predict('m', t.*)"), has_star("predict('m', a * 2, f(*))")
+        (True, False)
+    """
+    depth = 0
+    tokens = sqlglot.tokenize(call, dialect="spark")
+    for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(before.token_type, 0)
+        is_star = (
+            token.token_type == TokenType.STAR
+            and before.token_type in {TokenType.L_PAREN, TokenType.COMMA, TokenType.DOT}
+            and after.token_type in {TokenType.R_PAREN, TokenType.COMMA}
+        )
+        if is_star and depth == 1:
+            return True
+    return False
+
+
+def _by_column(
+    model: str, parameters: Sequence[Parameter], arguments: Sequence[Argument], where: str
+) -> dict[str, int]:
+    if any(each.column is None or each.name for each in arguments):
+        raise InvalidRequestError(
+            "a star stands alone in predict()", where=where, fix=f"predict('{model}', *), or name => … for each input"
+        )
+    columns = [str(each.column).lower() for each in arguments]
+    times = Counter(columns)
+    placed = {}
+    for parameter in parameters:
+        name = parameter.name.lower()
+        if times[name] > 1:
+            raise InvalidRequestError(
+                f"the star gives {times[name]} columns '{parameter.name}'", where=where, fix="t.* of one table"
             )
-            for name in inputs
-        ]
-    elif len(arguments) > len(inputs):
+        if not times[name]:
+            # Also where the input may be left out: a column that was forgotten is no missing value.
+            raise InvalidRequestError(
+                f"the star gives no column '{parameter.name}'",
+                where=where,
+                near=nearest(parameter.name, [str(each.column) for each in arguments]),
+                fix="give that column its input's name, or write name => … for each input",
+            )
+        placed[parameter.name] = columns.index(name)
+    return placed
+
+
+def _as_written(parameters: Sequence[Parameter], arguments: Sequence[Argument], where: str) -> dict[str, int]:
+    by_name = {p.name.lower(): p.name for p in parameters}
+    if len(arguments) > len(parameters):
         raise InvalidRequestError(
-            f"predict('{model.name}', …) was given {len(arguments)} arguments and takes {len(inputs)}",
-            where=_as_written(call),
-            fix=f"its inputs are {', '.join(inputs)}",
+            f"{len(arguments)} arguments are given, {len(parameters)} are taken",
+            where=where,
+            fix="name => value for each input",
         )
-    function = exp.Anonymous(this=exp.to_identifier(model.name, quoted=True), expressions=arguments)
-    return exp.Dot(this=exp.to_identifier(SCHEMA), expression=function)
+    placed: dict[str, int] = {}
+    for position, argument in enumerate(arguments):
+        name = argument.name
+        if name is None:
+            name = _by_position(parameters[position].name, argument, by_name, where)
+        elif name.lower() not in by_name:
+            raise UnknownNameError.of("input", name, by_name.values(), where=where)
+        if by_name[name.lower()] in placed:
+            raise InvalidRequestError(f"input '{name}' is given twice", where=where)
+        placed[by_name[name.lower()]] = position
+    return placed
 
 
-def _as_written(call: exp.Expr) -> str:
-    return call.sql("spark").replace(_STAND_IN.upper(), "predict")
+def _by_position(parameter: str, argument: Argument, by_name: dict[str, str], where: str) -> str:
+    column = (argument.column or "").lower()
+    if column in by_name and column != parameter.lower():
+        raise InvalidRequestError(
+            f"column '{argument.column}' stands in the place of input '{parameter}', and is the name of another input",
+            where=where,
+            fix=f"{by_name[column]} => {argument.column}, or, if it is meant, {parameter} => {argument.column}",
+        )
+    return parameter

@@ -4,6 +4,10 @@ manifest + request -> resolve (names, entities, join paths, grains) -> leaves ->
 """
 
 from penstock.semantic.compile import compile_request
+from penstock.semantic.metric_view import MetricView, metric_view, reasons_against
 from penstock.semantic.request import CompiledQuery, Dialect, GroupBy, MetricName, MetricRequest, OrderBy
 
-__all__ = ["CompiledQuery", "Dialect", "GroupBy", "MetricName", "MetricRequest", "OrderBy", "compile_request"]
+__all__ = [
+    "CompiledQuery", "Dialect", "GroupBy", "MetricName", "MetricRequest", "MetricView", "OrderBy",
+    "compile_request", "metric_view", "reasons_against",
+]  # fmt: skip

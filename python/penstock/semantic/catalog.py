@@ -132,11 +132,14 @@ class Catalog:
         if other is not None and entity is not None and entity.type == "foreign" and self._holds(other, element):
             yield Place((Hop(links[0], other.name, many=True),), other.name)
 
+    def _ways(self, fact: str, item: Item) -> list[Place]:
+        return list(islice(self._find(fact, item.links, item.element, local=True), _MOST_CHOICES))
+
     def _check_one_way(self, fact: str, item: Item) -> None:
         """Refuse an item that is found over one and the same links in several places."""
         if (fact, item.links, item.element) in self._one_way:
             return
-        places = list(islice(self._find(fact, item.links, item.element, local=True), _MOST_CHOICES))
+        places = self._ways(fact, item)
         if len(places) > 1:
             raise InvalidRequestError(
                 f"'{item.column}' may be reached over several joins",
@@ -198,7 +201,8 @@ class Catalog:
     def reachable(self, fact: str) -> Iterator[Item]:
         """Every item of a fact under its full name, without a grain, the nearest first.
 
-        A key over which a model is joined is told by the entity before it, so that it isn't an item a second time.
+        What is reached over several joins is left out, for a request has to name the models on the way. A key over
+        which a model is joined is told by the entity before it, so that it isn't an item a second time.
         """
         model = self.manifest.model(fact)
         yield from (Item("entity", (), entity.name) for entity in model.entities)
@@ -222,7 +226,9 @@ class Catalog:
                     place = self.place(fact, links, element)
                     if place is not None and (links, element) not in seen:
                         seen.add((links, element))
-                        yield self._item(place, links, element)
+                        item = self._item(place, links, element)
+                        if len(self._ways(fact, item)) == 1:
+                            yield item
 
     def resolve(self, facts: tuple[str, ...], path: tuple[str, ...]) -> Item | None:
         """The one item whose name ends in `path` that all facts can reach over the fewest entities.

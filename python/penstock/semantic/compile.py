@@ -102,6 +102,11 @@ def build(manifest: SemanticManifest, request: MetricRequest, dialect: Dialect) 
     return Built(query, tree, keys, compiler.plan)
 
 
+def context_of(manifest: SemanticManifest) -> Context:
+    """What expressions over a manifest's facts need, with nothing read yet."""
+    return _Compiler(catalog_of(manifest)).context
+
+
 def _answer_grain(catalog: Catalog, keys: tuple[Item, ...]) -> str | None:
     grains = [k.grain for k in keys if k.is_time and k.grain]
     return min(grains, key=lambda g: catalog.finest_of((g,)) != catalog.finest_of(tuple(grains))) if grains else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from penstock.errors import InvalidRequestError
 from penstock.manifest.model import SemanticManifest
 from penstock.semantic.catalog import Catalog, catalog_of
 from penstock.semantic.names import METRIC_TIME, Item
@@ -47,7 +46,7 @@ def dimensions_for(manifest: SemanticManifest, metrics: Iterable[str] = ()) -> t
         METRIC_TIME, "time", default_grain(catalog, metrics), "", "The time by which each metric is aggregated."
     )
     first, *others = (dict.fromkeys(catalog.reachable(fact)) for fact in facts)
-    common = [item for item in first if all(item in other for other in others) and _is_one(catalog, facts, item)]
+    common = [item for item in first if all(item in other for other in others)]
     return (time, *(_listed(catalog, facts[0], item) for item in common))
 
 
@@ -58,14 +57,6 @@ def _is_own(catalog: Catalog, model: str, item: Item) -> bool:
 
 def _home(catalog: Catalog, item: Item) -> str:
     return next(name for name in catalog.manifest.models if _is_own(catalog, name, item))
-
-
-def _is_one(catalog: Catalog, facts: tuple[str, ...], item: Item) -> bool:
-    """Whether the name means one thing; of several models on the way a request has to name one."""
-    try:
-        return catalog.resolve(facts, (*item.links, item.element)) == item
-    except InvalidRequestError:
-        return False
 
 
 def _listed(catalog: Catalog, fact: str, item: Item) -> Listed:

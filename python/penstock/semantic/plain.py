@@ -37,17 +37,35 @@ def plain_stage(context: Context, branch: Branch, keys: tuple[Item, ...], time_r
     values = {column: scope.value(leaf.aggregation.expr, f"metric {leaf.metric}") for column, leaf in branch.leaves}
     if shape.non_additive is not None:
         assert all(test is None for test in own.values())
+    marks = {column: _some(test) for column, test in own.items() if test is not None} if keys else {}
     rows, found = source_rows(scope, {**key_columns, **_named(values)}, where, shape.non_additive, keys)
     return Stage(
         rows=rows,
         keys={name: found[name] for name in key_columns},
         values={
-            column: _aggregated(leaf, found[_value_name(column)], own[column], bool(keys))
+            column: aggregated(leaf, found[_value_name(column)], own[column], marks.get(column))
             for column, leaf in branch.leaves
         },
         grouped=True,
-        found={} if not keys else {column: _some(test) for column, test in own.items() if test is not None},
+        found=marks,
     )
+
+
+def aggregated(leaf: Leaf, value: exp.Expr, test: exp.Expr | None, mark: exp.Expr | None) -> exp.Expr:
+    """A leaf over the rows of a group that pass its test.
+
+    Args:
+        leaf: What is aggregated.
+        value: A row's value.
+        test: The leaf's filters, None where all rows pass.
+        mark: 1 for a group with a row that passes; None where every group has one.
+    """
+    entry = aggregate(leaf.aggregation.agg)
+    result = entry.over_rows(when(test, value), leaf.aggregation)
+    if mark is None or entry.over_nothing is None:
+        return result
+    # a group without a row of this metric has no value, as if the metric had been grouped by itself
+    return when(exp.EQ(this=mark.copy(), expression=exp.Literal.number(1)), result)
 
 
 def within_range(moment: exp.Expr, time_range: TimeRange) -> exp.Expr:
@@ -71,15 +89,6 @@ def _named(values: dict[str, exp.Expr]) -> dict[str, exp.Expr]:
 
 def _value_name(column: str) -> str:
     return f"{column}__value"
-
-
-def _aggregated(leaf: Leaf, value: exp.Expr, test: exp.Expr | None, keyed: bool) -> exp.Expr:
-    entry = aggregate(leaf.aggregation.agg)
-    result = entry.over_rows(when(test, value), leaf.aggregation)
-    if test is None or entry.over_nothing is None or not keyed:
-        return result
-    # a group without a row of this metric has no value, as if the metric had been grouped by itself
-    return when(exp.EQ(this=_some(test), expression=exp.Literal.number(1)), result)
 
 
 def _some(test: exp.Expr) -> exp.Expr:

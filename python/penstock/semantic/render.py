@@ -21,10 +21,10 @@ _RESERVED = frozenset(
 _ISO_DAY = "PENSTOCK_ISO_DAY_OF_WEEK"
 
 
-def render(tree: exp.Expr, dialect: Dialect) -> str:
-    """The tree as SQL text, laid out to be read."""
+def render(tree: exp.Expr, dialect: Dialect, *, pretty: bool = True) -> str:
+    """The tree as SQL text, laid out to be read where it is `pretty`, else on one line."""
     tree = tree.copy().transform(_SPARK if dialect == "spark" else _DUCKDB, copy=False)
-    return tree.sql(dialect=dialect, pretty=True, comments=False)
+    return tree.sql(dialect=dialect, pretty=pretty, comments=False)
 
 
 def _spark(node: exp.Expr) -> exp.Expr:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from penstock.errors import EnvironmentProblem, PenstockError
@@ -16,17 +21,36 @@ class JobFailed(PenstockError):
     """A job that failed in the server, with the server's message."""
 
 
-class Client:
-    """Jobs of the server whose Thrift port is `port`.
+@dataclass(frozen=True)
+class Server:
+    """Where a target of method thrift connects to.
 
-    Args:
-        port: The port of the profile's target.
+    Attributes:
+        host: The server's name or address.
+        port: Its Thrift port.
+        user: Who builds.
+        password: Their password; None for a server that asks nobody, on this machine and by this user.
+        tls: Whether the server speaks TLS.
     """
 
-    def __init__(self, port: int) -> None:
-        self._port = port
-        # Without the machine's HTTP proxy: the server is on the loopback interface.
-        self._http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    host: str
+    port: int
+    user: str | None = None
+    password: str | None = None
+    tls: bool = False
+
+
+class Client:
+    """Jobs of one server."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        # Without the machine's HTTP proxy, which is for other places than a cluster's own.
+        handlers: list[Any] = [urllib.request.ProxyHandler({})]
+        if server.tls:
+            authorities = os.environ.get("PENSTOCK_SERVER_CA")
+            handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authorities)))
+        self._http = urllib.request.build_opener(*handlers)
 
     def run_python_model(self, code: str, *, name: str, file: str, settings: Mapping[str, str]) -> None:
         """Run a compiled Python model; errors as for `_ask`."""
@@ -39,34 +63,61 @@ class Client:
         if nodes:
             self._ask("/functions", {"functions": nodes})
 
-    def model_inputs(self, model: str) -> tuple[str, ...]:
-        """The inputs of a live model, in order; errors as for `_ask`."""
-        return tuple(self._ask("/model-inputs", {"model": model}))
-
     def _ask(self, path: str, job: Mapping[str, Any]) -> Any:
         """Send a job and wait for it.
 
         Raises:
-            EnvironmentProblem: when no `penstock serve` of this user and PENSTOCK_HOME is behind the port.
+            EnvironmentProblem: when no `penstock serve` is there, or it does not let this user in.
             JobFailed: when the job raised an error.
         """
-        file = address_file(self._port)
         try:
-            address = json.loads(file.read_text())
+            url, authorization = self._address()
             request = urllib.request.Request(
-                address["url"] + path,
+                url + path,
                 data=json.dumps(job).encode(),
-                headers={"Authorization": f"Bearer {address['token']}", "Content-Type": "application/json"},
+                headers={"Authorization": authorization, "Content-Type": "application/json"},
             )
             # No time limit: a training node may take hours.
             with self._http.open(request) as answer:
                 outcome = json.load(answer)
-        except (OSError, urllib.error.URLError) as error:
-            raise EnvironmentProblem(
-                f"no penstock serve runs Python for port {self._port}: {error}",
-                where=str(file),
-                fix=f"penstock serve --port {self._port}, by the same user and with the same PENSTOCK_HOME as here",
-            ) from None
+        except OSError as error:
+            raise self._not_there(error) from None
         if "error" in outcome:
             raise JobFailed("\n".join(part for part in (outcome["error"], outcome.get("traceback")) if part))
         return outcome["result"]
+
+    def _address(self) -> tuple[str, str]:
+        """The URL before a job's path, and what lets us in."""
+        server = self._server
+        if server.password is None:
+            address = json.loads(address_file(server.port).read_text())
+            return address["url"], f"Bearer {address['token']}"
+        login = base64.b64encode(f"{server.user}:{server.password}".encode()).decode()
+        return f"http{'s' if server.tls else ''}://{server.host}:{server.port + 1}", f"Basic {login}"
+
+    def _not_there(self, error: OSError) -> EnvironmentProblem:
+        server = self._server
+        if isinstance(error, urllib.error.HTTPError) and error.code == HTTPStatus.FORBIDDEN:
+            return EnvironmentProblem(
+                f"the server does not let user '{server.user}' in",
+                where=f"{server.host}:{server.port + 1}",
+                fix="PENSTOCK_SERVER_USER and PENSTOCK_SERVER_PASSWORD as the server's users file has them",
+            )
+        if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
+            return EnvironmentProblem(
+                f"the server's certificate is not to be trusted: {error}",
+                where=f"{server.host}:{server.port + 1}",
+                fix="PENSTOCK_SERVER_CA=<PEM file of who signed it>, and the host's name as the certificate has it",
+            )
+        if server.password is None:
+            return EnvironmentProblem(
+                f"no penstock serve runs Python for port {server.port}: {error}",
+                where=str(address_file(server.port)),
+                fix=f"penstock serve --port {server.port}, by the same user and with the same PENSTOCK_HOME as here;"
+                " PENSTOCK_SERVER_PASSWORD when the server has users",
+            )
+        return EnvironmentProblem(
+            f"no penstock serve takes Python there: {error}",
+            where=f"{server.host}:{server.port + 1}",
+            fix=f"penstock serve --port {server.port} --users …, and let the port after it through",
+        )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import EnvironmentProblem
+from penstock.home import home
 from penstock.project import Project, start_spark_to_serve
 from penstock.servers.jobs import serve_jobs
+from penstock.servers.listen import Listen
+from penstock.steps import Doing, silently
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -25,11 +27,11 @@ _SECONDS_TO_STOP = 30
 
 def serve(
     folder: Path | str,
+    listen: Listen,
     *,
     target: str | None = None,
-    host: str = "127.0.0.1",
-    port: int = 10000,
     ready: Callable[[str], None] = print,
+    doing: Doing = silently,
 ) -> None:
     """Start Spark and its Thrift server, and stay until SIGTERM or SIGINT ends both.
 
@@ -37,32 +39,36 @@ def serve(
 
     Args:
         folder: The folder of `dbt_project.yml`.
+        listen: Where to listen, and who may come in.
         target: The profile's target to start Spark from; its default when None.
-        host: The address to listen on.
-        port: The port to listen on.
         ready: Called with one line when clients can connect.
+        doing: Shows the start.
 
     Raises:
         EnvironmentProblem: when the address cannot be listened on, the target starts no Spark, Spark does not start,
             another process holds the metastore, or Spark's JVM ends by itself.
+        InvalidRequestError: when the address would be open to anybody.
         InvalidDefinitionError: when a Python function of the project is wrong.
     """
     project = Project(folder, target)
     settings = project.spark_settings()
-    # A folder that was never parsed has no functions yet; the first build through the server brings them.
-    functions = project.functions() if project.is_parsed() else []
+    # The next build through the server brings what has changed since.
+    functions = project.functions_as_parsed()
     # Asked first, because Spark takes ten seconds to start and would then end in a stack trace.
-    _check_address(host, port)
+    listen.check()
+    java = [Path(__file__).with_name("PasswordCheck.java")] if listen.users else []
     stop = threading.Event()
+    place = home() / "servers"
+    place.mkdir(parents=True, exist_ok=True)
     try:
         # A signal while Spark starts waits until it has started: a JVM that is abandoned half-way lives on.
-        with _signals(lambda *_: stop.set()):
-            spark = start_spark_to_serve({**settings, **_listen_on(host, port)}, functions)
-            server = _start_thrift(spark, host, port)
+        with _signals(lambda *_: stop.set()), listen.thrift_settings(place) as thrift, doing("starting Spark"):
+            spark = start_spark_to_serve({**settings, **thrift}, functions, java_sources=java)
+            server = _start_thrift(spark, listen)
         # Once more, for PySpark has set its own for SIGINT.
-        with _signals(lambda *_: stop.set()), serve_jobs(spark, port):
+        with _signals(lambda *_: stop.set()), serve_jobs(spark, listen):
             if not stop.is_set():
-                ready(f"ready: jdbc:hive2://{host}:{port} (Spark {spark.version}, process {os.getpid()})")
+                ready(f"ready: {_url(listen)} (Spark {spark.version}, process {os.getpid()})")
             _wait(stop)
             server.stop()
     except KeyboardInterrupt:
@@ -71,38 +77,16 @@ def serve(
         _end_jvm()
 
 
-def _check_address(host: str, port: int) -> None:
-    where = f"{host}:{port}"
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            # As the JVM does: a port that only waits for old connections to end is free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise _cannot_listen(where, port, error.strerror or str(error)) from None
-    except OverflowError:
-        raise EnvironmentProblem("there is no such port", where=where, fix="choose one from 1 to 65535") from None
+def _url(listen: Listen) -> str:
+    return f"jdbc:hive2://{listen.host}:{listen.port}{'/;ssl=true' if listen.certificate else ''}"
 
 
-def _cannot_listen(where: str, port: int, reason: str) -> EnvironmentProblem:
-    return EnvironmentProblem(
-        f"the server cannot listen there: {reason.lower()}",
-        where=where,
-        fix=f"stop what uses that port, or choose another: penstock serve --port {min(port + 1, 65535)}",
-    )
-
-
-def _listen_on(host: str, port: int) -> Mapping[str, str]:
-    return {
-        "spark.hadoop.hive.server2.transport.mode": "binary",
-        "spark.hadoop.hive.server2.thrift.bind.host": host,
-        "spark.hadoop.hive.server2.thrift.port": str(port),
-    }
-
-
-def _start_thrift(spark: SparkSession, host: str, port: int) -> Any:
+def _start_thrift(spark: SparkSession, listen: Listen) -> Any:
     jvm: Any = spark._jvm
+    if listen.users:
+        # Hive reads the one for each login, from the JVM's properties only; `PasswordCheck.java` reads the other.
+        jvm.java.lang.System.setProperty("hive.server2.custom.authentication.class", "penstock.PasswordCheck")
+        jvm.java.lang.System.setProperty("penstock.users", str(listen.users.absolute()))
     thrift = jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2
     try:
         # False: Spark must not end the JVM by itself when the server does not start.
@@ -110,7 +94,7 @@ def _start_thrift(spark: SparkSession, host: str, port: int) -> Any:
     except Exception as error:
         # The port was free a moment ago: another server was quicker, or a setting of the profile is wrong.
         reason = str(getattr(error, "java_exception", error)).splitlines()[0]
-        raise _cannot_listen(f"{host}:{port}", port, reason) from error
+        raise listen.cannot_listen(listen.port, reason) from error
 
 
 def _wait(stop: threading.Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from penstock.trainers.inputs import TableVersion, content_checksum, read_from
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_log = logging.getLogger(__name__)
 
 RECORD = (
     "model string, version int, run_id string, fingerprint string, training_set string, training_set_version bigint,"
@@ -38,6 +41,7 @@ class TrainingNode:
         time: The column that orders the rows; the newest part is held out.
         held_out: The share of rows, by time, that is held out.
         baseline: A column by which the baseline groups the training labels to predict their share.
+        description: What a score means, for people.
     """
 
     model: str
@@ -46,6 +50,7 @@ class TrainingNode:
     time: str
     held_out: float
     baseline: str
+    description: str
 
 
 def train(
@@ -56,6 +61,7 @@ def train(
     label: str,
     time: str,
     baseline: str,
+    description: str = "",
     leave_out: Sequence[str] = (),
     held_out: float = 0.2,
 ) -> Any:
@@ -70,6 +76,7 @@ def train(
         label: The column to predict, 0 or 1.
         time: The column that orders the rows; the newest are held out.
         baseline: The column whose groups' label share is the baseline.
+        description: What a score means, for people who call the model in SQL.
         leave_out: Columns that are no features (keys, times, other labels).
         held_out: The share of rows that is held out.
 
@@ -84,7 +91,7 @@ def train(
         if column not in training_set.columns:
             raise UnknownNameError.of("column", column, training_set.columns, where=f"training node {model}")
     features = tuple(c for c in training_set.columns if c not in {label, time, *leave_out})
-    node = TrainingNode(model, label, features, time, held_out, baseline)
+    node = TrainingNode(model, label, features, time, held_out, baseline, description)
     tables = read_from(training_set)
     if len(tables) != 1:
         raise InvalidDefinitionError(
@@ -95,7 +102,9 @@ def train(
     spark = training_set.sparkSession
     fingerprint = _fingerprint(node, build, content_checksum(training_set))
     version = mlflow_store.find_version(model, fingerprint)
-    if version is None:
+    if version is not None:
+        _log.info("%s: version %s was made from these rows by this code, nothing is fitted", model, version.version)
+    else:
         version = _fit(node, training_set, build, tables[0], fingerprint)
     if live_version(spark, model) is None:
         promote(spark, model, int(version.version), expected=None, reason="first version")
@@ -125,6 +134,7 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
     import mlflow
     from mlflow.models import infer_signature
 
+    _log.info("%s: reading version %s of %s", node.model, table.version, table.table)
     frame = _in_memory(training_set, node)
     if frame.empty:
         raise InvalidDefinitionError("the training set is empty", where=f"training node {node.model}")
@@ -135,10 +145,13 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
     inputs = list(node.features)
     text = [c for c in inputs if frame[c].dtype == object]
     estimator = build([c for c in inputs if c not in text], text)
+    _log.info("%s: fitting on %s rows, %s features", node.model, f"{len(fit):,}", len(inputs))
     estimator.fit(fit[inputs], fit[node.label])
+    _log.info("%s: scoring the %s rows that were held out", node.model, f"{len(test):,}")
     scores = classification_scores(
         test[node.label], estimator.predict_proba(test[inputs])[:, 1], _baseline(node, fit, test)
     )
+    _log.info("%s: logging to MLflow (AUC %.3f, baseline %.3f)", node.model, scores["auc"], scores["baseline_auc"])
     experiment = mlflow_store.open_experiment(node.model)
     with mlflow.start_run(experiment_id=experiment, run_name=node.model) as run:
         mlflow.log_params(
@@ -157,6 +170,7 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
             signature=infer_signature(fit[inputs].head(1000), estimator.predict_proba(fit[inputs].head(5))[:, 1]),
             input_example=fit[inputs].head(3),
             registered_model_name=None,
+            metadata=mlflow_store.described(node.description, _comments(training_set)),
             serialization_format="cloudpickle",
         )
         store = mlflow_store.client()
@@ -173,6 +187,11 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
                 "training_set_version": str(table.version),
             },
         )
+
+
+def _comments(training_set: Any) -> dict[str, str]:
+    """What the table says of its columns."""
+    return {f.name: f.metadata["comment"] for f in training_set.schema if "comment" in f.metadata}
 
 
 def _in_memory(training_set: Any, node: TrainingNode) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,6 +75,11 @@ def test_lists() -> None:
     assert "customer__region__region_name" in run("list", "dimensions", "--for", "revenue,refunded").output
     assert "order__is_gift" not in run("list", "dimensions", "--for", "revenue,refunded").output
     assert "order__is_gift" in run("list", "dimensions").output
+    (first, *_) = json.loads(run("list", "dimensions", "--for", "revenue", "--json").output)
+    assert (first["name"], first["kind"], first["grain"]) == ("metric_time", "time", "day")
+    (told,) = json.loads(run("explain", "--metrics", "revenue", "--group-by", "customer__name", "--json").output)
+    assert told["query"]["columns"] == ["customer__name", "revenue"]
+    assert told["scans"][0] == {"table": "shop.orders", "filters": []}
 
 
 def test_validate_tells_problems_and_fails(in_shop: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,3 +92,5 @@ def test_validate_tells_problems_and_fails(in_shop: None, monkeypatch: pytest.Mo
     assert told.exit_code == 1
     assert "semantic model customers, dimension name: unknown column 'name'\n  did you mean: full_name" in told.output
     assert told.output.endswith("3 problems\n")
+    (problem, *_) = json.loads(run("validate", "--json").output)
+    assert (problem["where"], problem["near"]) == ("semantic model customers, dimension name", ["full_name"])

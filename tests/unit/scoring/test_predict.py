@@ -3,68 +3,73 @@ from __future__ import annotations
 import pytest
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.scoring.predict import mentions_predict, parse_statement, rewrite_predict
+from penstock.scoring.predict import Argument, Parameter, has_star, place_arguments
 
-INPUTS = {"delay": ("hour", "carrier"), "odd name": ("a",)}
-
-
-def rewritten(sql: str) -> str:
-    def inputs_of(model: str) -> tuple[str, ...]:
-        if model not in INPUTS:
-            raise UnknownNameError.of("model", model, INPUTS)
-        return INPUTS[model]
-
-    return rewrite_predict(parse_statement(sql), inputs_of).sql("spark")
+INPUTS = (Parameter("hour", "BIGINT", False), Parameter("carrier", "STRING", False), Parameter("delay", "DOUBLE", True))
 
 
-@pytest.mark.parametrize(
-    ("sql", "expected"),
-    [
-        ("SELECT predict('delay', 7, 'UA')", "SELECT ml.`delay`(7, 'UA')"),
-        ("SELECT predict('delay', carrier => 'UA', hour => 7)", "SELECT ml.`delay`(carrier => 'UA', hour => 7)"),
-        ("SELECT Predict('delay', *) FROM f", "SELECT ml.`delay`(`hour` => `hour`, `carrier` => `carrier`) FROM f"),
-        (
-            "SELECT predict('delay', f.*) FROM f",
-            "SELECT ml.`delay`(`hour` => f.`hour`, `carrier` => f.`carrier`) FROM f",
-        ),
-        ("SELECT predict('odd name', x)", "SELECT ml.`odd name`(x)"),
-        (
-            "SELECT a FROM f WHERE predict('delay', 1, predict('odd name', 2)) > 0",
-            "SELECT a FROM f WHERE ml.`delay`(1, ml.`odd name`(2)) > 0",
-        ),
-        ("SELECT 'predict(' AS predict", "SELECT 'predict(' AS predict"),
-    ],
-)
-def test_rewrites_calls_and_nothing_else(sql: str, expected: str) -> None:
-    assert rewritten(sql) == expected
+def given(text: str) -> list[Argument]:
+    """`7 carrier=UA @origin delay=@late`: a value, a named one, a column, a column by name."""
+    arguments = []
+    for word in text.split():
+        name, _, value = word.rpartition("=")
+        arguments.append(Argument(name or None, value[1:] if value.startswith("@") else None, "INT"))
+    return arguments
 
 
 @pytest.mark.parametrize(
-    ("sql", "message"),
+    ("call", "expected"),
     [
-        ("SELECT predict(name, 1) FROM f", "needs the model's name as a text literal"),
-        ("SELECT predict()", "needs the model's name as a text literal"),
-        ("SELECT predict('delay', 1, 2, 3)", "was given 3 arguments and takes 2"),
-        ("SELECT predict('delai', 1)", "did you mean: delay"),
-        ("SELECT predict('delay', 1); DROP TABLE f", "one statement is needed"),
-        ("SELECT predict('delay', 'oops)", "not Spark SQL"),
+        ("7 UA 1.5", {"hour": 0, "carrier": 1, "delay": 2}),
+        ("7 UA", {"hour": 0, "carrier": 1}),
+        ("carrier=UA hour=7", {"hour": 1, "carrier": 0}),
+        ("7 delay=1 CARRIER=UA", {"hour": 0, "delay": 1, "carrier": 2}),
+        ("@h @c @d", {"hour": 0, "carrier": 1, "delay": 2}),
+        ("@Hour carrier=@hour", {"hour": 0, "carrier": 1}),
+        ("hour=@delay carrier=@hour", {"hour": 0, "carrier": 1}),
     ],
 )
-def test_refuses(sql: str, message: str) -> None:
-    with pytest.raises((InvalidRequestError, UnknownNameError), match=message):
-        rewritten(sql)
+def test_arguments_by_position_and_name(call: str, expected: dict[str, int]) -> None:
+    assert place_arguments("m", INPUTS, given(call), star=False) == expected
+
+
+def test_a_star_takes_each_input_from_the_column_of_its_name() -> None:
+    columns = given("@delay @extra @CARRIER @hour")
+    assert place_arguments("m", INPUTS, columns, star=True) == {"hour": 3, "carrier": 2, "delay": 0}
 
 
 @pytest.mark.parametrize(
-    ("sql", "expected"),
+    ("call", "star", "message"),
     [
-        ("SELECT predict('m', 1)", True),
-        ("SELECT predict\n ('m', 1)", True),
-        ("SELECT 1 -- predict('m')", False),
-        ("SELECT `predict`('m')", False),
-        ("SELECT 'predict('", False),
-        ("SELECT 'open", False),
+        ("7", False, "predict\\('m', …\\) lacks carrier"),
+        ("7 UA 1 2", False, "4 arguments are given, 3 are taken"),
+        ("7 carier=UA", False, "unknown input 'carier'(.|\n)*did you mean: carrier"),
+        ("7 hour=8 carrier=UA", False, "'hour' is given twice"),
+        ("@delay UA", False, "column 'delay' stands in the place of input 'hour'(.|\n)*delay => delay, or"),
+        ("@hour @carrier", True, "no column 'delay'"),
+        ("@hour @carier @delay", True, "no column 'carrier'(.|\n)*did you mean: carier"),
+        ("@hour @carrier @delay @hour", True, "2 columns 'hour'"),
+        ("@hour @carrier delay=1", True, "a star stands alone"),
+        ("@hour @carrier @delay 1", True, "a star stands alone"),
     ],
 )
-def test_mentions_predict_looks_at_words_only(sql: str, expected: bool) -> None:
-    assert mentions_predict(sql) is expected
+def test_refuses(call: str, star: bool, message: str) -> None:
+    with pytest.raises((InvalidRequestError, UnknownNameError), match=message) as caught:
+        place_arguments("m", INPUTS, given(call), star=star)
+    assert caught.value.where == "m(hour BIGINT, carrier STRING, delay DOUBLE = NULL)"
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("predict('m', *)", True),
+        ("Predict ( 'm' , f . * )", True),
+        ("predict('m', a * 2)", False),
+        ("predict('m', count(*))", False),
+        ("predict('m', struct(f.*))", False),
+        ("predict('m', '*', (a), 2 * (3))", False),
+        ("", False),
+    ],
+)
+def test_has_star(call: str, expected: bool) -> None:
+    assert has_star(call) is expected

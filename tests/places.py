@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 PROJECT = {
@@ -67,14 +70,17 @@ class Place:
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=900
         )
 
     def penstock(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run(*self.command(*arguments))
 
     def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.run(str(Path(sys.executable).with_name("dbt")), *arguments)
+        return self.run(*self.dbt_command(*arguments))
+
+    def dbt_command(self, *arguments: str) -> list[str]:
+        return [str(Path(sys.executable).with_name("dbt")), *arguments]
 
 
 @dataclass(frozen=True)
@@ -96,35 +102,64 @@ class Server:
         return hive.connect("127.0.0.1", self.port)
 
 
-def make_place(folder: Path) -> Place:
-    """The small project with a profile, never parsed."""
+def make_place(folder: Path, project: Path | None = None, *, again: bool = False) -> Place:
+    """The small project above, or a copy of the one in `project`, with a profile; or what is there already."""
+    home = {"PENSTOCK_HOME": str(folder / "home"), "PENSTOCK_DRIVER_MEMORY": "1g"}
+    if again:
+        return Place(folder, {**os.environ, **home})
     shutil.copytree(ROOT / "macros", folder / "macros")
-    for name, text in PROJECT.items():
+    for name, text in PROJECT.items() if project is None else ():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
+    if project is not None:
+        shutil.copytree(project, folder, dirs_exist_ok=True)
     shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")
-    home = {"PENSTOCK_HOME": str(folder / "home"), "PENSTOCK_DRIVER_MEMORY": "1g"}
     return Place(folder, {**os.environ, **home})
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody has, nor the one after it."""
+    while True:
+        with socket.socket() as probe, socket.socket() as following:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+            with contextlib.suppress(OSError):
+                following.bind(("127.0.0.1", port + 1))
+                return port
 
 
-def start(place: Place) -> Server:
+def beeline(url: str, statements: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Hive's own client, as Spark ships it."""
+    import pyspark
+
+    command = [str(Path(pyspark.__file__).parent / "bin" / "beeline"), "-u", url, *options, "-e", statements]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def start(place: Place, *options: str) -> Server:
     """Start a server and wait for its ready line."""
     port = free_port()
     with (place.folder / "serve.err").open("w") as errors:
         process = subprocess.Popen(
-            place.command("serve", "--port", str(port)),
+            place.command("serve", "--port", str(port), *options),
             cwd=place.folder, env=place.environment, stdout=subprocess.PIPE, stderr=errors, text=True,
         )  # fmt: skip
     assert process.stdout is not None
     line = process.stdout.readline()  # ends when the process does, too
     assert line.startswith("ready: "), (place.folder / "serve.err").read_text()
     return Server(place, port, process, line)
+
+
+@contextlib.contextmanager
+def serving(place: Place, *options: str, ends_by: signal.Signals = signal.SIGTERM) -> Iterator[Server]:
+    """A server that runs within, and ends well."""
+    running = start(place, *options)
+    try:
+        yield running
+    finally:
+        running.process.send_signal(ends_by)
+        code = running.process.wait(60)
+    assert code == 0
 
 
 def gone(pid: int, seconds: float = 20) -> bool:

@@ -1,0 +1,3 @@
+{{ config(materialized='metric_view') }}
+
+{{ penstock.metric_view('flights') }}

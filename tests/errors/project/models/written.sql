@@ -1,0 +1,1 @@
+select id, {{ function('slowly') }}(id) as y from range(0, 400, 1, 20)

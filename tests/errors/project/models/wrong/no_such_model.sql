@@ -1,0 +1,1 @@
+select {{ penstock.predict('buyer', 'e.*') }} as score from {{ ref('examples') }} as e

@@ -1,0 +1,1 @@
+select {{ function('picky') }}(id) as y from range(9)

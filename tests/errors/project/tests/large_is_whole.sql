@@ -1,0 +1,1 @@
+select count(*) as found from {{ ref('large') }} having count(*) <> 200000
