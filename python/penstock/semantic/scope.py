@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sqlglot import exp
 
@@ -57,8 +58,12 @@ class Context:
 
 def relation_table(relation: Relation) -> exp.Expr:
     """A relation's name as a tree; dbt quotes it as its adapter does."""
-    dialect = "duckdb" if '"' in relation.name else "spark"
-    return exp.to_table(relation.name, dialect=dialect)
+    return _parsed_name(relation.name).copy()
+
+
+@lru_cache(maxsize=4096)
+def _parsed_name(name: str) -> exp.Expr:
+    return exp.to_table(name, dialect="duckdb" if '"' in name else "spark")
 
 
 @dataclass
@@ -111,7 +116,8 @@ class Scope:
         if crossed is not None:
             select = select.join(crossed, join_type="CROSS", copy=False)
         for join in self._joins.values():
-            select = select.join(join.table(), on=join.on.copy(), join_type=join.kind, copy=False)
+            # the node itself: `select.join` would parse the words of the join's type each time
+            select.append("joins", exp.Join(this=join.table(), on=join.on.copy(), side=join.kind))
         return select
 
     def value(self, expr: str, where: str) -> exp.Expr:
