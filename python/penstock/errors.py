@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Self
 
 
 class PenstockError(Exception):
@@ -38,7 +39,7 @@ class PenstockError(Exception):
         return "\n".join(lines)
 
     @classmethod
-    def from_text(cls, text: str) -> PenstockError:
+    def from_text(cls, text: str) -> Self:
         """The error whose message is `text`, as another process wrote it.
 
         Example:
@@ -54,7 +55,7 @@ class PenstockError(Exception):
             else:
                 told[part] += ("\n" if told[part] else "") + line
         near = told["did you mean"]
-        return PenstockError(told["what"], where=told["where"], near=near.split(", ") if near else (), fix=told["fix"])
+        return cls(told["what"], where=told["where"], near=near.split(", ") if near else (), fix=told["fix"])
 
 
 class UnknownNameError(PenstockError, KeyError):
