@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import InvalidRequestError
+from penstock.errors import InvalidDefinitionError, InvalidRequestError
 from penstock.semantic import CompiledQuery, MetricRequest, MetricView, compile_request, metric_view
+from penstock.semantic.calculations import parse_metric
+from penstock.semantic.key_checks import key_checks
+from penstock.semantic.validate import validate
 from penstock.training_sets import (
     CompiledTrainingSet,
     MetricFeature,
@@ -21,10 +25,18 @@ if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest
 
 
+@dataclass(frozen=True)
+class Checks:
+    """The data test of all definitions: its SQL, and the dbt nodes that it reads."""
+
+    sql: str
+    node_ids: tuple[str, ...]
+
+
 def compiled(
     request: Mapping[str, Any], definitions: SemanticManifest, graph: Mapping[str, Any]
-) -> CompiledQuery | CompiledTrainingSet | MetricView:
-    """Compile a request for metrics, for a training set or for a metric view to what Spark reads.
+) -> CompiledQuery | CompiledTrainingSet | MetricView | Checks:
+    """Compile a request for metrics, a training set, a metric view or the test of all definitions to what Spark reads.
 
     Args:
         request: As the macros pass it: a `kind`, and the arguments of that macro.
@@ -38,10 +50,30 @@ def compiled(
         return compile_request(definitions, _metrics(request), "spark")
     if request["kind"] == "metric_view":
         return view_of(request, definitions)
+    if request["kind"] == "definitions":
+        _check(definitions, graph)
+        return Checks(key_checks(definitions, "spark"), described_nodes(definitions))
     return compile_training_set(definitions, _training_set(request, graph), "spark")
 
 
-def text_of(answer: CompiledQuery | CompiledTrainingSet | MetricView) -> str:
+def described_nodes(definitions: SemanticManifest) -> tuple[str, ...]:
+    """The dbt nodes under all semantic models and time spines."""
+    nodes = [*(m.node_id for m in definitions.models.values()), *(s.node_id for s in definitions.time_spines)]
+    return tuple(dict.fromkeys(node for node in nodes if node))
+
+
+def _check(definitions: SemanticManifest, graph: Mapping[str, Any]) -> None:
+    """Refuse definitions that would fail when they are asked for."""
+    problems = validate(definitions, types_of_contracts(graph))
+    if problems:
+        lines = [f"{p.where}: {p.what}" + (f" (did you mean {', '.join(p.near)}?)" if p.near else "") for p in problems]
+        raise InvalidDefinitionError(
+            f"{len(problems)} definitions would fail when they are asked for\n  " + "\n  ".join(lines),
+            fix="penstock validate tells each with its fix",
+        )
+
+
+def text_of(answer: CompiledQuery | CompiledTrainingSet | MetricView | Checks) -> str:
     """What the model's body is: SQL, or the YAML of a metric view."""
     return answer.yaml if isinstance(answer, MetricView) else answer.sql
 
@@ -63,13 +95,17 @@ def view_of(request: Mapping[str, Any], definitions: SemanticManifest) -> Metric
 
 
 def metric_names(
-    request: Mapping[str, Any], answer: CompiledQuery | CompiledTrainingSet | MetricView
+    request: Mapping[str, Any],
+    answer: CompiledQuery | CompiledTrainingSet | MetricView | Checks,
+    definitions: SemanticManifest,
 ) -> tuple[str, ...]:
-    """The metrics that a request names, or that its answer has without their being named."""
+    """The metrics that a request names, or that its saved query or its answer has without their being named."""
     if isinstance(answer, MetricView):
         return answer.metrics
+    if request["kind"] == "metrics" and request["saved_query"]:
+        return definitions.saved_queries[request["saved_query"].lower()].metrics
     if request["kind"] == "metrics":
-        return tuple(request["metrics"])
+        return tuple(parse_metric(text)[0] for text in request["metrics"])
     features = [parse_feature(text) for text in request["features"]]
     return tuple(feature.metric for feature in features if isinstance(feature, MetricFeature))
 
@@ -79,8 +115,11 @@ def _metrics(request: Mapping[str, Any]) -> MetricRequest:
         metrics=_texts(request, "metrics"),
         group_by=_texts(request, "group_by"),
         where=_texts(request, "where"),
+        subtotals=tuple(_texts({**request, "subtotals": kept}, "subtotals") for kept in request["subtotals"]),
+        known_at=request["known_at"],
         order_by=_texts(request, "order_by"),
         limit=request["limit"],
+        saved_query=request["saved_query"],
     )
 
 

@@ -10,6 +10,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Self
 
+_LONGEST = 400  # of what was given: the start tells which it is
+
 
 class PenstockError(Exception):
     """An error with a message written for the person who caused it.
@@ -31,7 +33,7 @@ class PenstockError(Exception):
     def _message(self) -> str:
         lines = [self.what]
         if self.where:
-            lines.append(f"  where: {self.where}")
+            lines.append(f"  where: {_short(self.where)}")
         if self.near:
             lines.append(f"  did you mean: {', '.join(self.near)}")
         if self.fix:
@@ -66,7 +68,7 @@ class UnknownNameError(PenstockError, KeyError):
     @classmethod
     def of(cls, kind: str, name: str, known: Iterable[str], *, where: str = "", fix: str = "") -> UnknownNameError:
         """Build the error for a `kind` of thing called `name`, with the nearest of the `known` names."""
-        return cls(f"unknown {kind} '{name}'", where=where, near=nearest(name, known), fix=fix)
+        return cls(f"unknown {kind} '{_short(name)}'", where=where, near=nearest(name, known), fix=fix)
 
 
 class InvalidRequestError(PenstockError, ValueError):
@@ -79,6 +81,10 @@ class InvalidDefinitionError(PenstockError, ValueError):
 
 class EnvironmentProblem(PenstockError):
     """Something outside the project is missing or broken: Java, a jar, a profile, a folder."""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def nearest(name: str, known: Iterable[str], most: int = 5) -> tuple[str, ...]:

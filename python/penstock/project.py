@@ -14,19 +14,22 @@ from penstock.engines import spark as spark_engine
 from penstock.errors import EnvironmentProblem
 from penstock.freshness import changed_since_parse
 from penstock.home import home
+from penstock.manifest.exports import unbuilt_exports
 from penstock.manifest.graph import manifest_from_graph, requests_in
 from penstock.profile import no_project
 from penstock.steps import Doing, silently
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
     from penstock.manifest.model import SemanticManifest
     from penstock.profile import Target
     from penstock.semantic import CompiledQuery, MetricRequest
     from penstock.semantic.as_of import AsOf
+    from penstock.semantic.explain import Explanation
     from penstock.semantic.request import Dialect
+    from penstock.semantic.validate import Problem
 
 
 def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, Any]]) -> SparkSession:
@@ -248,9 +251,49 @@ class Project:
                 ]
         return found
 
+    def explain(self, request: MetricRequest, dialect: Dialect = "spark", *, as_of: AsOf | None = None) -> Explanation:
+        """How a metric request is answered; no engine is started. Arguments and errors as for `compile`."""
+        from penstock.semantic.explain import explain
+
+        told = explain(self.definitions, request, dialect)
+        return told if as_of is None else replace(told, query=self.compile(request, dialect, as_of=as_of))
+
+    def versions(self, relations: Iterable[str]) -> dict[str, int | None]:
+        """The present Delta version of relations, None of one that is no Delta table."""
+        return {name: spark_engine.delta_version(self.spark, name) for name in relations}
+
+    def problems(self, *, keys: bool = False) -> list[Problem]:
+        """What of the definitions would fail when it is asked for.
+
+        Args:
+            keys: Whether Spark is started to look for keys that are not unique.
+        """
+        from penstock.semantic.key_checks import key_checks
+        from penstock.semantic.validate import Problem, validate
+        from penstock.training_sets.kinds import types_of_contracts
+
+        found = list(validate(self.definitions, types_of_contracts(self.dbt_manifest)))
+        for saved, table in unbuilt_exports(self.definitions, self.dbt_manifest):
+            fix = f"add a model {table}.sql with the line {{{{ penstock.saved_query('{saved}') }}}}"
+            found.append(Problem(f"saved query {saved}, export {table}", "no model builds it", (), fix))
+        if keys:
+            for row in self.sql(key_checks(self.definitions, "spark")).to_pylist():
+                found.append(Problem(row["place"], f"{row['problem']} ({row['keys']} times)"))
+        return found
+
     def query(self, request: MetricRequest, *, as_of: AsOf | None = None) -> pa.Table:
-        """Answer a metric request; arguments and errors as for `compile`."""
+        """Answer a metric request as an Arrow table (`.to_pandas()` makes a pandas frame of it).
+
+        Arguments and errors are those of `compile`.
+        """
         return self.sql(self.compile(request, as_of=as_of).sql)
+
+    def dataframe(self, request: MetricRequest, *, as_of: AsOf | None = None) -> DataFrame:
+        """The answer to a metric request as a Spark DataFrame, which nothing has been read for yet.
+
+        Arguments and errors are those of `compile`.
+        """
+        return self.spark.sql(self.compile(request, as_of=as_of).sql)
 
     def sql(self, statement: str) -> pa.Table:
         """Run one statement of Spark SQL, in which `predict('model', …)` may stand.

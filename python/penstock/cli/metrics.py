@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -24,14 +25,21 @@ if TYPE_CHECKING:
     from penstock.semantic.request import Dialect
 
 
-def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command that takes a metric request."""
     for option in reversed(
         (
-            click.option("--metrics", default="", help="Names of metrics, separated by commas."),
+            click.option("--metrics", default="", help="Metrics by commas: flights, flights over 7 days, …"),
             click.option("--group-by", default="", help="Dimensions, entities, metric_time__month, …, by commas."),
             click.option(
                 "--where", multiple=True, help="A filter, such as \"{{ Dimension('carrier__name') }} = 'X'\"."
             ),
+            click.option(
+                "--subtotal", multiple=True, help="Items to keep, by commas, in rows over all else; 'total' for none."
+            ),
+            click.option("--between", nargs=2, help="The first and the last moment of metric time, both inclusive."),
+            click.option("--saved-query", help="A saved query to start from; other options add to it."),
+            click.option("--known-at", help="A moment: count only what was known before it."),
             click.option("--order-by", default="", help="Names, by commas; -name for descending."),
             click.option("--limit", type=int, help="At most so many rows."),
             click.option(
@@ -45,13 +53,13 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@_request_options
+@request_options
 @click.option("--show-sql", is_flag=True, help="Print the SQL too, on standard error with --json.")
 @json_option
 def query(target: str | None, show_sql: bool, as_of: tuple[str, ...], as_json: bool, **parts: Any) -> None:
     """Answer a metric request."""
     project = Project(target=target, doing=progress.on_terminal(quiet=as_json))
-    compiled = project.compile(_request(**parts), as_of=_as_of(as_of))
+    compiled = project.compile(request_of(**parts), as_of=as_of_option(as_of))
     if as_json:
         if show_sql:
             click.echo(compiled.sql, err=True)
@@ -64,7 +72,7 @@ def query(target: str | None, show_sql: bool, as_of: tuple[str, ...], as_json: b
 
 
 @click.command("compile")
-@_request_options
+@request_options
 @click.option("--dialect", type=click.Choice(["spark", "duckdb"]), default="spark", show_default=True)
 @click.option("--batch", is_flag=True, help="Read a JSON list of requests from standard input, print one of answers.")
 def compile_(target: str | None, dialect: Dialect, as_of: tuple[str, ...], batch: bool, **parts: Any) -> None:
@@ -72,7 +80,7 @@ def compile_(target: str | None, dialect: Dialect, as_of: tuple[str, ...], batch
     if batch:
         click.echo(json.dumps([_answer(request) for request in json.load(sys.stdin)]))
         return
-    compiled = Project(target=target).compile(_request(**parts), dialect, as_of=_as_of(as_of))
+    compiled = Project(target=target).compile(request_of(**parts), dialect, as_of=as_of_option(as_of))
     click.echo(compiled.sql)
 
 
@@ -114,17 +122,37 @@ def _manifest_at(path: str) -> SemanticManifest:
     return load_manifest(json.loads(Path(path).read_text()))
 
 
-def _request(metrics: str, group_by: str, where: tuple[str, ...], order_by: str, limit: int | None) -> MetricRequest:
+def request_of(
+    metrics: str,
+    group_by: str,
+    where: tuple[str, ...],
+    subtotal: tuple[str, ...],
+    between: tuple[str, str] | None,
+    saved_query: str | None,
+    known_at: str | None,
+    order_by: str,
+    limit: int | None,
+) -> MetricRequest:
+    """The request of the command's options."""
     return MetricRequest(
-        metrics=_names(metrics), group_by=_names(group_by), where=where, order_by=_names(order_by), limit=limit
+        metrics=_names(metrics),
+        group_by=_names(group_by),
+        where=where,
+        subtotals=tuple(() if kept == "total" else _names(kept) for kept in subtotal),
+        known_at=known_at,
+        time_constraint=between,
+        saved_query=saved_query,
+        order_by=_names(order_by),
+        limit=limit,
     )
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    # a comma within Metric('flights', group_by=['carrier']) is not one between names
+    return tuple(name.strip() for name in re.split(r",(?![^(]*\))", text) if name.strip())
 
 
-def _as_of(texts: tuple[str, ...]) -> AsOf | None:
+def as_of_option(texts: tuple[str, ...]) -> AsOf | None:
     """`2013-06-01T00:00` for every table, or `fct_flights=3` and the like for some."""
     if len(texts) == 1 and "=" not in texts[0]:
         return _moment(texts[0])

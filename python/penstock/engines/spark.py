@@ -199,6 +199,22 @@ def how_far(spark: SparkSession) -> str:
     return f"{at}, {stage.numCompletedTasks} of {stage.numTasks} tasks"
 
 
+def delta_version(spark: SparkSession, relation: str) -> int | None:
+    """The present version of a Delta table; None of anything else.
+
+    Args:
+        spark: A session.
+        relation: Its name, as SQL text.
+    """
+    from pyspark.errors import AnalysisException
+
+    try:
+        row = spark.sql(f"DESCRIBE HISTORY {relation} LIMIT 1").first()
+    except AnalysisException:  # a view, or a table of another format
+        return None
+    return int(row["version"]) if row is not None else None
+
+
 @contextmanager
 def starting(log: Path) -> Iterator[None]:
     """Within, a JVM starts; what it and Ivy print goes to `log`, from which is told why it does not start.

@@ -237,6 +237,7 @@ def _saved_query(raw: Raw) -> SavedQuery:
         order_by=texts("order_by"),
         limit=params.get("limit"),
         description=raw.get("description") or "",
+        exports=tuple((e.get("config") or {}).get("alias") or e["name"] for e in raw.get("exports") or ()),
     )
 
 

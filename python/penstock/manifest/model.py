@@ -166,7 +166,7 @@ class TimeSpine:
 
 @dataclass(frozen=True)
 class SavedQuery:
-    """A stored request, its parts as the YAML writes them."""
+    """A stored request, its parts as the YAML writes them; `exports` are the tables that it is to be written to."""
 
     name: str
     metrics: tuple[str, ...]
@@ -175,6 +175,7 @@ class SavedQuery:
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     description: str = ""
+    exports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def answer(request: Mapping[str, Any], manifest: SemanticManifest) -> dict[str, 
 
     Args:
         request: {"id", "dialect", "metrics", "group_by", "where", "order_by", "limit", "time_constraint",
-            "saved_query", "min_max_only", "apply_group_by"}.
+            "subtotals", "known_at", "saved_query", "min_max_only", "apply_group_by"}.
         manifest: The loaded manifest that the request names.
 
     Returns:
@@ -50,6 +50,8 @@ def request_of(raw: Mapping[str, Any]) -> MetricRequest:
             for o in raw.get("order_by") or ()
         ),
         limit=raw.get("limit"),
+        subtotals=tuple(tuple(kept) for kept in raw.get("subtotals") or ()),
+        known_at=raw.get("known_at"),
         time_constraint=(str(constraint[0]), str(constraint[1])) if constraint else None,
         saved_query=raw.get("saved_query"),
         min_max_only=bool(raw.get("min_max_only")),

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
 from penstock.manifest.model import SemanticManifest, SemanticModel, TimeSpine
@@ -13,14 +14,16 @@ from penstock.semantic.names import Item, coarsest, finer_or_same, finest, is_st
 
 # Longer paths than this are not looked for; a project that has one would name it by entity_path.
 _MOST_HOPS = 6
+_MOST_CHOICES = 5  # as many ways as an error names
 
 
 @dataclass(frozen=True)
 class Hop:
-    """One join: over `entity` to `model`."""
+    """One join: over `entity` to `model`, which may have `many` rows for one."""
 
     entity: str
     model: str
+    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Place:
     hops: tuple[Hop, ...]
     model: str
 
+    @property
+    def many(self) -> bool:
+        """Whether there may be several values for one row of the fact."""
+        return bool(self.hops) and self.hops[-1].many
+
 
 class Catalog:
     """Look-ups over one manifest, worked out when first asked for."""
@@ -37,6 +45,7 @@ class Catalog:
     def __init__(self, manifest: SemanticManifest) -> None:
         self.manifest = manifest
         self._places: dict[tuple[str, tuple[str, ...], str], Place | None] = {}
+        self._one_way: set[tuple[str, tuple[str, ...], str]] = set()
         self._reachable: dict[tuple[str, tuple[str, ...], int], tuple[Item, ...]] = {}
 
     @cached_property
@@ -83,23 +92,61 @@ class Catalog:
         """Where the element behind exactly these links is, seen from the fact; None where it is not."""
         key = (fact, links, element)
         if key not in self._places:
-            self._places[key] = self._find(fact, links, element, local=True)
+            self._places[key] = next(self._find(fact, links, element, local=True), None)
         return self._places[key]
 
-    def _find(self, fact: str, links: tuple[str, ...], element: str, *, local: bool) -> Place | None:
+    def is_many(self, fact: str, item: Item) -> bool:
+        """Whether there may be several values of an item for one row of the fact."""
+        if item.kind in ("metric_time", "metric"):
+            return False
+        place = self.place(fact, item.links, item.element)
+        return place is not None and place.many
+
+    def _find(self, fact: str, links: tuple[str, ...], element: str, *, local: bool) -> Iterator[Place]:
+        """Every place behind these links; the name of a model may follow the entity over which it is joined."""
         model = self.manifest.model(fact)
         if not links:
-            return Place((), fact) if self._holds(model, element, entity_only=local) else None
+            if self._holds(model, element, entity_only=local):
+                yield Place((), fact)
+            return
         if local and len(links) == 1 and links[0] in self.prefixes(model) and self._holds(model, element):
-            return Place((), fact)
+            yield Place((), fact)
+            return  # what a model says itself comes before what others say
         for hop in self.joinable(model):
             if hop.entity == links[0]:
-                rest = self._find(hop.model, links[1:], element, local=False)
-                if rest is not None and all(h.model not in (hop.model, fact) for h in rest.hops):
-                    return Place((hop, *rest.hops), rest.model)
+                ends = (links[2:], links[1:]) if links[1:2] == (hop.model,) else (links[1:],)
+                for rest in (r for end in ends for r in self._find(hop.model, end, element, local=False)):
+                    if all(h.model not in (hop.model, fact) for h in rest.hops):
+                        yield Place((hop, *rest.hops), rest.model)
+        yield from self._behind_many(model, links, element)
         if local and len(links) > 1 and links[0] in self.prefixes(model):
-            return self._find(fact, links[1:], element, local=False)  # the model's own entity, named though it is here
-        return None
+            # the model's own entity, named though it is here
+            yield from self._find(fact, links[1:], element, local=False)
+
+    def _behind_many(self, model: SemanticModel, links: tuple[str, ...], element: str) -> Iterator[Place]:
+        """What a model with many rows for one entity says itself; only where a name has that model in it."""
+        if len(links) != 2 or links[0] not in model.entity_by_name or links[1] == model.name:
+            return
+        other = self.manifest.models.get(links[1])
+        entity = other.entity_by_name.get(links[0]) if other is not None else None
+        if other is not None and entity is not None and entity.type == "foreign" and self._holds(other, element):
+            yield Place((Hop(links[0], other.name, many=True),), other.name)
+
+    def _ways(self, fact: str, item: Item) -> list[Place]:
+        return list(islice(self._find(fact, item.links, item.element, local=True), _MOST_CHOICES))
+
+    def _check_one_way(self, fact: str, item: Item) -> None:
+        """Refuse an item that is found over one and the same links in several places."""
+        if (fact, item.links, item.element) in self._one_way:
+            return
+        places = self._ways(fact, item)
+        if len(places) > 1:
+            raise InvalidRequestError(
+                f"'{item.column}' may be reached over several joins",
+                where=f"from {fact}",
+                fix="name the models on the way: " + " or ".join(_with_models(p, item.element) for p in places),
+            )
+        self._one_way.add((fact, item.links, item.element))
 
     def _holds(self, model: SemanticModel, element: str, *, entity_only: bool = False) -> bool:
         return element in model.entity_by_name or (not entity_only and element in model.dimension_by_name)
@@ -154,7 +201,8 @@ class Catalog:
     def reachable(self, fact: str) -> Iterator[Item]:
         """Every item of a fact under its full name, without a grain, the nearest first.
 
-        A key over which a model is joined is told by the entity before it, so that it isn't an item a second time.
+        What is reached over several joins is left out, for a request has to name the models on the way. A key over
+        which a model is joined is told by the entity before it, so that it isn't an item a second time.
         """
         model = self.manifest.model(fact)
         yield from (Item("entity", (), entity.name) for entity in model.entities)
@@ -178,7 +226,9 @@ class Catalog:
                     place = self.place(fact, links, element)
                     if place is not None and (links, element) not in seen:
                         seen.add((links, element))
-                        yield self._item(place, links, element)
+                        item = self._item(place, links, element)
+                        if len(self._ways(fact, item)) == 1:
+                            yield item
 
     def resolve(self, facts: tuple[str, ...], path: tuple[str, ...]) -> Item | None:
         """The one item whose name ends in `path` that all facts can reach over the fewest entities.
@@ -196,6 +246,8 @@ class Catalog:
                     fix="name it in full: " + " or ".join(item.column for item in common),
                 )
             if common:
+                for fact in facts:
+                    self._check_one_way(fact, common[0])
                 return common[0]
         return None
 
@@ -264,6 +316,10 @@ class Catalog:
     def finest_of(self, grains: tuple[str, ...]) -> str:
         """The finest of grains, custom ones counted as their spine's."""
         return finest(*(self.standard(g) for g in grains))
+
+
+def _with_models(place: Place, element: str) -> str:
+    return "__".join((*(name for hop in place.hops for name in (hop.entity, hop.model)), element))
 
 
 def validity(model: SemanticModel) -> tuple[str, str] | None:

@@ -7,36 +7,49 @@ branch doesn't have is NULL.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlglot import exp
 
-from penstock.semantic.expressions import any_of, found_parts, when
-from penstock.semantic.names import Item
+from penstock.semantic.expressions import all_of, any_of, found_parts, when
 from penstock.semantic.plan import Output
-from penstock.semantic.stage import Stage, selected, subquery
+from penstock.semantic.stage import Stage, subquery
 
 _ALL = "combined"
 
 
 def combined(
-    stages: list[Stage], keys: tuple[Item, ...], outputs: tuple[Output, ...], names: dict[str, str]
+    stages: list[Stage],
+    keys: Mapping[str, str],
+    outputs: tuple[Output, ...],
+    totals: Sequence[tuple[Collection[str], exp.Select]] = (),
 ) -> exp.Select:
     """The select of keys and metrics.
 
     Args:
         stages: One for each branch.
-        keys: The group-by items, in the order asked for.
+        keys: The output name of each key by its column, in the order asked for.
         outputs: The metrics over leaf columns.
-        names: The output name of each key by its column.
+        totals: The columns of some of the keys, and a select by them, whose other columns the outputs may use too.
     """
     asked = _asked_whether_found(outputs) if keys else set()
     stage = _whole(stages[0], asked) if len(stages) == 1 else _union(stages, keys, asked)
     uses = Counter(c.name for o in outputs for c in o.value.find_all(exp.Column))
-    if stage.grouped and any(count > 1 for count in uses.values()):
+    if totals or (stage.grouped and any(count > 1 for count in uses.values())):
         stage = stage.within(_ALL)
-    columns = {names[k.column]: stage.keys[k.column] for k in keys}
+    for number, (shared, select) in enumerate(totals, start=1):
+        _put_beside(stage, shared, select, f"total_{number}" if len(totals) > 1 else "total")
+    columns = {name: stage.keys[column] for column, name in keys.items()}
     columns |= {o.name: _over(stage, o.value) for o in outputs}
-    return selected(stage.rows, columns, group_by=len(keys) if stage.grouped else 0)
+    return stage.columns(columns)
+
+
+def _put_beside(stage: Stage, shared: Collection[str], select: exp.Select, alias: str) -> None:
+    """Add to each row the columns of the one row of `select` that has the same keys; a NULL key is like another."""
+    columns = [name for name in select.named_selects if name not in shared]
+    on = all_of(exp.NullSafeEQ(this=stage.keys[k].copy(), expression=exp.column(k, alias)) for k in shared)
+    stage.rows = stage.rows.join(subquery(select, alias), on=on, join_type="LEFT" if shared else "CROSS", copy=False)
+    stage.values |= {name: exp.column(name, alias) for name in columns}
 
 
 def worked_out(stage: Stage, outputs: tuple[Output, ...]) -> dict[str, exp.Expr]:
@@ -85,24 +98,24 @@ def _over(stage: Stage, value: exp.Expr) -> exp.Expr:
     return value.transform(inner_of, copy=False)
 
 
-def _union(stages: list[Stage], keys: tuple[Item, ...], asked: set[str]) -> Stage:
+def _union(stages: list[Stage], keys: Iterable[str], asked: set[str]) -> Stage:
     marked = [
         stage.values
         | {_mark(leaf): stage.found.get(leaf, exp.Literal.number(1)) for leaf in stage.values if leaf in asked}
         for stage in stages
     ]
-    columns = [column for values in marked for column in values]
+    columns = list(dict.fromkeys(column for values in marked for column in values))
     selects = []
     for stage, values in zip(stages, marked, strict=True):
         # the names are those of the first select, so that every select lists its columns in the same order
-        ordered = {k.column: stage.keys[k.column] for k in keys} | {c: values.get(c, exp.Null()) for c in columns}
-        selects.append(selected(stage.rows, ordered, group_by=len(keys) if stage.grouped else 0))
+        ordered = {k: stage.keys[k] for k in keys} | {c: values.get(c, exp.Null()) for c in columns}
+        selects.append(stage.columns(ordered))
     union: exp.Query = selects[0]
     for select in selects[1:]:
         union = exp.union(union, select, distinct=False, copy=False)
     return Stage(
         rows=exp.Select().from_(subquery(union, "branches"), copy=False),
-        keys={k.column: exp.column(k.column, "branches") for k in keys},
+        keys={k: exp.column(k, "branches") for k in keys},
         values={c: exp.Max(this=exp.column(c, "branches")) for c in columns},
         grouped=True,
     )

@@ -9,8 +9,9 @@ from __future__ import annotations
 from sqlglot import exp
 
 from penstock.algebra.aggregates import aggregate
-from penstock.errors import InvalidDefinitionError
+from penstock.errors import InvalidDefinitionError, InvalidRequestError
 from penstock.semantic.expressions import all_of, earlier, truncated
+from penstock.semantic.known import known_test
 from penstock.semantic.leaves import ConversionOf
 from penstock.semantic.names import Item, coarsest
 from penstock.semantic.plain import within_range
@@ -26,17 +27,27 @@ def conversion_stage(context: Context, branch: Branch, keys: tuple[Item, ...], t
 
     Raises:
         InvalidDefinitionError: One of the two models lacks the entity or a constant property.
+        InvalidRequestError: A key has many values for one base event.
     """
     shape = branch.shape
     of = shape.conversion
     assert of is not None
     base = Scope(context, shape.model, shape.time_dimension)
     done = Scope(context, of.aggregation.semantic_model, of.aggregation.time_dimension)
+    many = next((k for k in keys if context.catalog.is_many(shape.model, k)), None)
+    if many is not None:
+        raise InvalidRequestError(
+            f"a conversion is credited to one row of '{shape.model}', and '{many.column}' has many values for it",
+            where=f"metric {branch.leaves[0][1].metric}",
+            fix=f"leave {many.column} out",
+        )
     grain = coarsest(base.time_grain(), done.time_grain())
     key_columns = {k.column: base.item(k) for k in keys}
     tests = [base.condition(c) for c in (*shape.own, *shape.extra)]
     if time_range is not None:
         tests.append(within_range(base.time(), time_range))
+    if shape.known is not None:
+        tests.append(known_test(base, shape.known))
     base_columns = {
         _MOMENT: truncated(grain, base.time()),
         _ENTITY: _element(base, of.entity, branch),
@@ -56,6 +67,8 @@ def conversion_stage(context: Context, branch: Branch, keys: tuple[Item, ...], t
     else:
         parts, group_by = {_VALUE: value}, 0
     done_tests = [done.condition(c) for c in of.conditions]
+    if of.known is not None:
+        done_tests.append(known_test(done, of.known))
     counted = _rows(done, {**done_columns, **parts}, done_tests, group_by=group_by)
     if not entry.decomposable:
         # the rows of one entity at one moment stay apart; a number within them keeps each for itself

@@ -8,6 +8,7 @@ from functools import lru_cache
 from sqlglot import exp
 
 from penstock.manifest.model import Window
+from penstock.semantic.safe import safe_divisions
 from penstock.semantic.templates import parse_expression
 
 _IF_FOUND = "PENSTOCK_IF_FOUND"
@@ -40,25 +41,6 @@ def user_expression(sql: str, *, where: str, table: str | None = None) -> exp.Ex
             if not column.table:
                 column.set("table", exp.to_identifier(table))
     return tree
-
-
-def safe_divisions(tree: exp.Expr) -> exp.Expr:
-    """A division by zero is NULL, which without this only some engines and modes say."""
-    for division in [tree] if isinstance(tree, exp.Div) else []:
-        _make_safe(division)
-    for division in list(tree.find_all(exp.Div)):
-        _make_safe(division)
-    return tree
-
-
-def _make_safe(division: exp.Div) -> None:
-    by = division.expression
-    division.set("safe", False)
-    division.set("typed", False)
-    bare = by.unnest()
-    if isinstance(bare, exp.Nullif) or (isinstance(bare, exp.Literal) and float(bare.name or 0) != 0):
-        return
-    division.set("expression", exp.Nullif(this=by.copy(), expression=exp.Literal.number(0)))
 
 
 def ratio(numerator: exp.Expr, denominator: exp.Expr) -> exp.Expr:

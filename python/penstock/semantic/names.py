@@ -16,10 +16,11 @@ _ORDER = {grain: i for i, grain in enumerate(GRAINS)}
 class Item:
     """A resolved thing to group or filter by, told by the entities that lead to it.
 
-    `links` is empty for `metric_time` and for an entity of the fact itself.
+    `links` is empty for `metric_time` and for an entity of the fact itself. For a metric whose value is grouped by,
+    they are the entities by which it is aggregated first.
     """
 
-    kind: Literal["categorical", "time", "entity", "metric_time"]
+    kind: Literal["categorical", "time", "entity", "metric_time", "metric"]
     links: tuple[str, ...]
     element: str
     grain: str | None = None

@@ -15,6 +15,7 @@ from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidRequestError
 from penstock.semantic.custom_offset import OffsetSpine
 from penstock.semantic.expressions import all_of, any_of, earlier, truncated
+from penstock.semantic.known import known_test
 from penstock.semantic.leaves import Running, Shift
 from penstock.semantic.names import METRIC_TIME, Item, finer_or_same, is_standard
 from penstock.semantic.plain import within_range
@@ -82,6 +83,8 @@ class _OverTime:
     def _split_conditions(self) -> None:
         """Conditions on rows are for the rows; those on a moved time wait until the time is there."""
         shifts = self.shape.shifts
+        if self.shape.known is not None:
+            self.row_tests.append(known_test(self.scope, self.shape.known))
         own = (*self.shape.own, *self.shape.extra)
         # level n: n shifts are between the condition's time and the row's; a running total stands before all of them
         levels = [(c, 0) for c in own] + [(c, i + 1) for i, s in enumerate(shifts) for c in s.conditions]
@@ -174,17 +177,13 @@ class _OverTime:
                 )
             on.append(exp.GT(this=moment.copy(), expression=earlier(spine.moment, running.window)))
         elif running.grain_to_date is not None:
-            if not is_standard(running.grain_to_date):
-                raise InvalidRequestError(
-                    f"a total can't run since the start of the custom grain '{running.grain_to_date}'", where=self.where
-                )
-            on.append(exp.GTE(this=moment.copy(), expression=truncated(running.grain_to_date, spine.moment)))
+            on.append(exp.GTE(this=moment.copy(), expression=spine.start_of(running.grain_to_date)))
         others: dict[str, exp.Expr] = {k.column: exp.column(k.column, alias) for k in self.other_keys}
         values = self._values(mode, alias)
         if shifts:
             carried = {name: exp.column(name, alias) for name in self.hidden.values()}
             keys = {_MOMENT: spine.moment.copy(), **others, **carried}
-            joined = self._join(spine, rows, alias, on, self._tests(spine, alias, 0))
+            joined = self._join(spine, rows, alias, on, self._tests(spine, alias, 0), shown=False)
             totals = selected(joined, {**keys, **values}, group_by=len(keys))
             shown = self._shifted(totals, self.base, grouped=False, keep_moment=self._coarse())
             return self._by_period(self._filled(shown), running)
@@ -212,8 +211,37 @@ class _OverTime:
         return stage
 
     def _coarse(self) -> bool:
+        """Whether several moments of a running total have to be put together for a period that is asked for."""
+        return self._longer() and not self._only_ends()
+
+    def _longer(self) -> bool:
         """Whether the query groups by time, but by nothing as fine as the metric's own grain."""
         return not any(k.grain == self.base for k in self.time_keys)
+
+    def _only_ends(self) -> bool:
+        """Whether only the last moment of each period is shown, so that there is nothing to put together."""
+        return self.shape.running is not None and self.shape.running.period_agg == "end" and self._longer()
+
+    def _ends(self) -> exp.Select:
+        """The last moment of each period, of those that the filters on time let through."""
+        spine = Spine(self.context, self.base, alias="every", where=self.where)
+        tests = [
+            self._timed_test(timed.condition, spine, spine.moment, "")
+            for timed in self.timed
+            if timed.level == len(self.shape.shifts) and self._only_time(timed.condition)
+        ]
+        if self.time_range is not None:
+            tests.append(within_range(spine.moment, self.time_range))
+        periods = [spine.item(k) for k in self.time_keys]
+        rows = spine.rows()
+        test = all_of(tests)
+        if test is not None:
+            rows = rows.where(test, copy=False)
+        return selected(rows, {_MOMENT: exp.Max(this=spine.moment.copy())}).group_by(*periods, copy=False)
+
+    def _only_time(self, condition: Condition) -> bool:
+        items = items_in(self.context.catalog, self.shape.model, condition)
+        return bool(items) and all(self._is_time(i) for i in items or ())
 
     def _by_period(self, stage: Stage, running: Running) -> Stage:
         """A running total over a longer period: its first or last value, or the mean of all."""
@@ -307,9 +335,20 @@ class _OverTime:
         return condition.filter.bind(column)
 
     def _join(
-        self, spine: Spine, rows: exp.Select, alias: str, on: Iterable[exp.Expr], tests: Iterable[exp.Expr]
+        self,
+        spine: Spine,
+        rows: exp.Select,
+        alias: str,
+        on: Iterable[exp.Expr],
+        tests: Iterable[exp.Expr],
+        *,
+        shown: bool = True,
     ) -> exp.Select:
-        joined = spine.rows().join(subquery(rows, alias), on=all_of(on), join_type="INNER", copy=False)
+        joined = spine.rows()
+        if shown and self._only_ends():
+            is_end = exp.EQ(this=spine.moment.copy(), expression=exp.column(_MOMENT, "ends"))
+            joined = joined.join(subquery(self._ends(), "ends"), on=is_end, join_type="INNER", copy=False)
+        joined = joined.join(subquery(rows, alias), on=all_of(on), join_type="INNER", copy=False)
         test = all_of(tests)
         return joined if test is None else joined.where(test, copy=False)
 

@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from penstock.algebra.aggregates import aggregate
 from penstock.semantic.expressions import all_of, any_of, timestamp, when
+from penstock.semantic.known import known_test
 from penstock.semantic.leaves import Leaf
 from penstock.semantic.names import Item
 from penstock.semantic.plan import Branch, TimeRange
@@ -77,6 +78,8 @@ def within_range(moment: exp.Expr, time_range: TimeRange) -> exp.Expr:
 
 def _filters(scope: Scope, leaf: Leaf) -> dict[exp.Expr, exp.Expr]:
     tests = [scope.condition(c) for c in (*leaf.own, *leaf.extra)]
+    if leaf.known is not None:
+        tests.append(known_test(scope, leaf.known))
     return {t: t for t in tests}
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from penstock.errors import InvalidRequestError
 from penstock.manifest.model import NonAdditive
+from penstock.semantic.calculations import Share
 from penstock.semantic.catalog import Catalog
+from penstock.semantic.expressions import if_found, ratio
+from penstock.semantic.known import Known
 from penstock.semantic.leaves import ConversionOf, Leaf, Leaves, Running, Shift
 from penstock.semantic.names import Item
+from penstock.semantic.request import MetricName
 from penstock.semantic.resolve import Condition, items_in
+from penstock.semantic.subtotals import Sets
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,7 @@ class Shape:
     conversion: ConversionOf | None = None
     own: tuple[Condition, ...] = ()
     extra: tuple[Condition, ...] = ()
+    known: Known | None = None
 
     @property
     def plain(self) -> bool:
@@ -46,10 +55,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Branch:
-    """One scan: its shape and its leaves by column name."""
+    """One scan: its shape, its leaves by column name, and the sets of keys by which it is grouped at once.
+
+    `sets` is empty where there are no subtotals. Only a plain shape can have several.
+    """
 
     shape: Shape
     leaves: tuple[tuple[str, Leaf], ...]
+    sets: Sets = ()
 
 
 @dataclass(frozen=True)
@@ -62,12 +75,18 @@ class Output:
 
 @dataclass(frozen=True)
 class QueryPlan:
-    """All of one metric query, but for its order and limit."""
+    """All of one metric query, but for its order and limit.
+
+    `totals` are plans by some of its keys, whose outputs stand beside those of each group that agrees on these keys.
+    `sets` are the keys and all smaller sets of them by which subtotals are asked for; empty where none are.
+    """
 
     keys: tuple[Item, ...]
     branches: tuple[Branch, ...]
     outputs: tuple[Output, ...]
     time_range: TimeRange | None
+    totals: tuple[QueryPlan, ...] = ()
+    sets: Sets = ()
 
 
 def is_metric_time(catalog: Catalog, item: Item, model: str, time_dimension: str | None) -> bool:
@@ -80,7 +99,105 @@ def is_metric_time(catalog: Catalog, item: Item, model: str, time_dimension: str
     return place is not None and not place.hops
 
 
-def branches_of(
+def plan_of(
+    catalog: Catalog,
+    metrics: Iterable[MetricName],
+    keys: tuple[Item, ...],
+    conditions: tuple[Condition, ...],
+    time_range: TimeRange | None,
+    shared: Mapping[Share, tuple[Item, ...]],
+    sets: Sets = (),
+    known_at: dt.datetime | None = None,
+) -> QueryPlan:
+    """Plan metrics by keys.
+
+    Args:
+        catalog: Where things are.
+        metrics: What is asked for.
+        keys: The group-by items.
+        conditions: The filters of the request.
+        time_range: Its time constraint.
+        shared: The keys within which each `Share` is meant.
+        sets: The keys and all smaller sets of them by which subtotals are asked for; empty where none are.
+        known_at: The moment whose knowledge is asked for.
+
+    Raises:
+        InvalidRequestError: A metric looks at other times without a time to group by, or a share's whole is not there
+            in a subtotal.
+    """
+    leaves = Leaves(catalog, known_at)
+    outputs: list[Output] = []
+    totals: dict[tuple[Item, ...], dict[str, str]] = {}
+    for metric in metrics:
+        value = leaves.metric(metric.name, conditions, metric.calculation)
+        if isinstance(metric.calculation, Share):
+            _check_kept(metric, shared[metric.calculation], sets)
+            by_name = totals.setdefault(shared[metric.calculation], {})
+            number = len(totals)
+            column = by_name.setdefault(metric.name, f"{metric.name}__total{number if number > 1 else ''}")
+            value = if_found(ratio(value, exp.column(column)))
+        elif metric.calculation is not None:
+            for kept in sets or (keys,):
+                _check_timed(catalog, metric, leaves, value, kept)
+        outputs.append(Output(metric.column, value))
+    return QueryPlan(
+        keys,
+        _branches_by_sets(catalog, leaves, keys, time_range, sets),
+        tuple(outputs),
+        time_range,
+        tuple(
+            plan_of(catalog, [MetricName(*n) for n in by_name.items()], t, conditions, time_range, {}, (), known_at)
+            for t, by_name in totals.items()
+        ),
+        sets,
+    )
+
+
+def _check_timed(catalog: Catalog, metric: MetricName, leaves: Leaves, value: exp.Expr, keys: tuple[Item, ...]) -> None:
+    used = {c.name for c in value.find_all(exp.Column)}
+    for leaf, column in leaves.found.items():
+        model, time = leaf.aggregation.semantic_model, leaf.aggregation.time_dimension
+        if column in used and not any(is_metric_time(catalog, k, model, time) for k in keys):
+            raise InvalidRequestError(
+                f"'{metric.column}' looks at other times, so it has to be grouped by time",
+                where=f"metrics: {metric.name}",
+                fix="add metric_time to group_by",
+            )
+
+
+def _check_kept(metric: MetricName, within: tuple[Item, ...], sets: Sets) -> None:
+    for kept in sets:
+        for item in within:
+            if item not in kept:
+                raise InvalidRequestError(
+                    f"a subtotal over all of '{item.column}' has no share within it",
+                    where=f"metrics: {metric.column}",
+                    fix=f"keep {item.column} in each of the subtotals",
+                )
+
+
+def _branches_by_sets(
+    catalog: Catalog, leaves: Leaves, keys: tuple[Item, ...], time_range: TimeRange | None, sets: Sets
+) -> tuple[Branch, ...]:
+    """The branches; with subtotals those of each set of keys, of which most plain ones are one scan for all sets.
+
+    Not where a key has many values for a row: in a set without that key the row counts once all the same.
+    """
+    whole = _branches(catalog, leaves, keys, time_range)
+    if not sets:
+        return whole
+    at_once = [b for b in whole if b.shape.plain and not any(catalog.is_many(b.shape.model, k) for k in keys)]
+    found = [replace(branch, sets=sets) for branch in at_once]
+    rest = {column for branch in whole if branch not in at_once for column, _ in branch.leaves}
+    for kept in sets:
+        for branch in _branches(catalog, leaves, kept, time_range):
+            members = tuple((column, leaf) for column, leaf in branch.leaves if column in rest)
+            if members:
+                found.append(Branch(branch.shape, members, (kept,)))
+    return tuple(found)
+
+
+def _branches(
     catalog: Catalog, leaves: Leaves, keys: tuple[Item, ...], time_range: TimeRange | None
 ) -> tuple[Branch, ...]:
     """Put the leaves into as few scans as possible."""
@@ -106,9 +223,9 @@ def _shape(catalog: Catalog, leaf: Leaf, keys: tuple[Item, ...], time_range: Tim
         conversion=leaf.conversion,
     )
     if special.plain:
-        needs_time = timed_keys or timed_conditions or time_range is not None or catalog.has_validity
+        needs_time = timed_keys or timed_conditions or time_range is not None or leaf.known or catalog.has_validity
         return special if needs_time else replace(special, time_dimension=None)
-    return replace(special, own=leaf.own, extra=leaf.extra)
+    return replace(special, own=leaf.own, extra=leaf.extra, known=leaf.known)
 
 
 def _looks_at_time(catalog: Catalog, model: str, time: str | None, condition: Condition) -> bool:

@@ -11,6 +11,7 @@ from penstock.manifest.model import Metric
 from penstock.semantic.catalog import Catalog
 from penstock.semantic.names import GRAINS, METRIC_TIME, Item, coarsest, finer_or_same, is_standard
 from penstock.semantic.templates import (
+    DATE_PARTS,
     ParsedFilter,
     Reference,
     bare_names_as_references,
@@ -40,7 +41,7 @@ def split_name(
     *rest, last = path
     if rest and grain is None and (is_standard(last) or last in catalog.custom_grains):
         return tuple(rest), last, None
-    if rest and last.startswith("extract_"):
+    if rest and last.startswith("extract_") and last.removeprefix("extract_") in DATE_PARTS:
         return tuple(rest), None, last.removeprefix("extract_")
     return path, grain, None
 
@@ -63,6 +64,8 @@ def item_of(
     """
     bare, named_grain, named_part = split_name(catalog, path, grain)
     date_part = date_part or named_part
+    if date_part is not None and date_part not in DATE_PARTS:
+        raise UnknownNameError.of("date part", date_part, DATE_PARTS, where=where)
     if bare == (METRIC_TIME,):
         wanted = None if date_part else named_grain or default_grain or "day"
         item = Item("metric_time", (), METRIC_TIME, wanted, date_part)
@@ -80,7 +83,8 @@ def item_of(
                 f"'{'__'.join(path)}' can't be joined: '{many}' has many rows for one {bare[-2]}, so that rows "
                 "would be counted more than once",
                 where=where,
-                fix=f"ask for a metric of '{many}' by it, or make the entity unique in a model of its own",
+                fix=f"ask for a metric of '{many}' by it, or group by {'__'.join((*bare[:-1], many, bare[-1]))}: "
+                "then each row counts once in each of its groups",
             )
         raise UnknownNameError.of("dimension or entity", "__".join(path), catalog.names(facts), where=where)
     if found.kind != "time":
@@ -95,6 +99,20 @@ def item_of(
     item = Item("time", found.links, found.element, wanted, date_part)
     _check_grain(catalog, item, declared, where)
     return item
+
+
+def value_item(catalog: Catalog, facts: tuple[str, ...], metric: str, of: tuple[str, ...], *, where: str) -> Item:
+    """The item for a metric's value: rows are grouped by what it is for their entities.
+
+    Raises:
+        UnknownNameError: There is no such metric, or not all facts have the entities.
+    """
+    catalog.manifest.metric(metric, where=where)
+    for name in of:
+        found = catalog.resolve(facts, tuple(name.split("__")))
+        if found is None or found.kind != "entity":
+            raise UnknownNameError.of("entity", name, catalog.names(facts), where=f"{where}: {metric} of {name}")
+    return Item("metric", of, metric)
 
 
 def _check_grain(catalog: Catalog, item: Item, declared: str | None, where: str) -> None:
@@ -116,8 +134,12 @@ def _check_grain(catalog: Catalog, item: Item, declared: str | None, where: str)
 def reference_item(
     catalog: Catalog, facts: tuple[str, ...], reference: Reference, default_grain: str | None, where: str
 ) -> Item:
-    """The item that a reference in a filter means."""
-    return item_of(
+    """The item that a reference in a filter means.
+
+    Raises:
+        InvalidRequestError: Beside what `item_of` raises: it has many values for one row.
+    """
+    item = item_of(
         catalog,
         facts,
         reference.path,
@@ -126,6 +148,13 @@ def reference_item(
         default_grain=default_grain,
         where=where,
     )
+    if any(catalog.is_many(fact, item) for fact in facts):
+        raise InvalidRequestError(
+            f"'{item.column}' has many values for one row of '{facts[0]}', so a filter can't look at it",
+            where=where,
+            fix="compare a metric with {{ Metric('name', group_by=['entity']) }}, or group by it",
+        )
+    return item
 
 
 def items_in(catalog: Catalog, fact: str, cond: Condition) -> tuple[Item, ...] | None:

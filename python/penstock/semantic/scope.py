@@ -9,10 +9,11 @@ from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
 from penstock.manifest.model import Relation, SemanticModel, TimeSpine
-from penstock.semantic.catalog import Catalog, Hop, validity
+from penstock.semantic.catalog import Catalog, Hop, Place, validity
 from penstock.semantic.expressions import all_of, extracted, truncated, user_expression
 from penstock.semantic.names import Item, is_standard
 from penstock.semantic.resolve import Condition, reference_item
+from penstock.semantic.stage import selected, subquery
 from penstock.semantic.templates import Reference
 
 
@@ -62,10 +63,19 @@ def relation_table(relation: Relation) -> exp.Expr:
 
 @dataclass
 class _Join:
+    """A joined table; with `columns`, a select of its rows, of whose columns the different values are joined."""
+
     alias: str
     on: exp.Expr
     source: exp.Expr
     kind: str = "LEFT"
+    columns: dict[str, exp.Expr] | None = None
+
+    def table(self) -> exp.Expr:
+        if self.columns is None:
+            return self.source
+        assert isinstance(self.source, exp.Select)
+        return subquery(selected(self.source, self.columns, distinct=True), self.alias)
 
 
 class Scope:
@@ -101,7 +111,7 @@ class Scope:
         if crossed is not None:
             select = select.join(crossed, join_type="CROSS", copy=False)
         for join in self._joins.values():
-            select = select.join(join.source, on=join.on.copy(), join_type=join.kind, copy=False)
+            select = select.join(join.table(), on=join.on.copy(), join_type=join.kind, copy=False)
         return select
 
     def value(self, expr: str, where: str) -> exp.Expr:
@@ -128,16 +138,55 @@ class Scope:
         """The item's value for a row."""
         if item.kind == "metric_time":
             return self.of_time(self.time(), item, self.time_grain())
+        if item.kind == "metric":
+            return self.metric(Reference("metric", item.element, group_by=item.links), "group_by")
         place = self.catalog.place(self.model.name, item.links, item.element)
         assert place is not None, f"{item} was resolved for another fact"
+        if place.many:
+            return self._one_of_many(item, place)
         alias = self._reach(place.hops)
         model = self.catalog.manifest.model(place.model)
+        return self._element(item, model, alias)
+
+    def _element(self, item: Item, model: SemanticModel, alias: str) -> exp.Expr:
         where = f"{model.name}.{item.element}"
         if item.kind == "entity":
             return user_expression(model.entity_by_name[item.element].expr, where=f"entity {where}", table=alias)
         dimension = model.dimension_by_name[item.element]
         value = user_expression(dimension.expr, where=f"dimension {where}", table=alias)
         return self.of_time(value, item, dimension.grain or "day") if item.kind == "time" else value
+
+    def _one_of_many(self, item: Item, place: Place) -> exp.Expr:
+        """A value of a model with many rows for one of these: its different values are joined, each once for a row.
+
+        All that is asked for of one such model stands in one join, so that a row counts once in each of its groups.
+        """
+        if item.is_time and item.grain is not None and not is_standard(item.grain):
+            raise InvalidRequestError(
+                f"'{item.column}' has many values for one row of '{self.model.name}', not had by a custom grain",
+                where="group_by",
+                fix="group by a standard grain",
+            )
+        *before, hop = place.hops
+        key = ("many", place.hops)
+        if key not in self._joins:
+            left, left_model = self._reach(tuple(before)), self._at(tuple(before))
+            model = self.catalog.manifest.model(hop.model)
+            alias, entity = self._free(f"{model.name}_by_{hop.entity}"), left_model.entity_by_name[hop.entity]
+            inner = user_expression(
+                model.entity_by_name[hop.entity].expr, where=f"entity {hop.entity}", table=model.name
+            )
+            mine = user_expression(entity.expr, where=f"entity {left_model.name}.{entity.name}", table=left)
+            on = exp.EQ(this=mine, expression=exp.column(hop.entity, alias))
+            table = exp.Select().from_(self.context.table(model.relation, model.name), copy=False)
+            self._joins[key] = _Join(alias, on, table, columns={hop.entity: inner})
+            self.context.reads.model(model)
+            shown = "".join(f" -{h.entity}-> {h.model}" for h in place.hops)
+            self.context.reads.paths[f"{self.model.name}{shown}"] = None
+        join = self._joins[key]
+        assert join.columns is not None
+        join.columns[item.column] = self._element(item, self.catalog.manifest.model(hop.model), hop.model)
+        return exp.column(item.column, join.alias)
 
     def of_time(self, moment: exp.Expr, item: Item, grain: str) -> exp.Expr:
         """A moment by the item's grain or date part; a custom grain is looked up in its time spine."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from penstock.semantic.expressions import extracted, truncated
-from penstock.semantic.names import Item, is_standard
+from penstock.semantic.names import METRIC_TIME, Item, is_standard
 from penstock.semantic.scope import Context
 from penstock.semantic.stage import selected, subquery
 
@@ -63,3 +63,18 @@ class Spine:
                 self._joins.append((self.context.table(spine.relation, alias), on))
                 self._custom[grain] = exp.column(column, alias)
         return self._custom[grain].copy()
+
+    def start_of(self, grain: str) -> exp.Expr:
+        """The first moment of the period in which a row of the spine lies."""
+        if is_standard(grain):
+            return truncated(grain, self.moment)
+        spine, column = self.context.catalog.custom_grains[grain]
+        alias = f"{grain}_starts"
+        periods = exp.Select().from_(self.context.table(spine.relation, "every_one"), copy=False)
+        first = exp.Min(this=exp.column(spine.column, "every_one"))
+        starts = selected(periods, {"period": exp.column(column, "every_one"), "first": first}, group_by=1)
+        period = self.item(Item("metric_time", (), METRIC_TIME, grain))
+        on = exp.EQ(this=period, expression=exp.column("period", alias))
+        self._joins.append((subquery(starts, alias), on))
+        self.context.reads.spine(spine)
+        return exp.column("first", alias)

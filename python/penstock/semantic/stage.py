@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -18,6 +18,7 @@ class Stage:
         values: Value expressions by leaf column.
         grouped: Whether the values are aggregates, so that the rows have to be grouped by the keys.
         found: For a leaf that may lack a row in a group of the others, 1 where it has one.
+        sets: The sets of keys by which the rows are grouped at once, as numbers of the keys; none for all of them.
     """
 
     rows: exp.Select
@@ -25,10 +26,15 @@ class Stage:
     values: dict[str, exp.Expr]
     grouped: bool
     found: dict[str, exp.Expr] = field(default_factory=dict)
+    sets: tuple[tuple[int, ...], ...] = ()
+
+    def columns(self, columns: Mapping[str, exp.Expr]) -> exp.Select:
+        """The step as a select of columns, of which the keys are the first."""
+        return selected(self.rows, columns, group_by=len(self.keys) if self.grouped else 0, sets=self.sets)
 
     def select(self) -> exp.Select:
         """The step as a select of its keys and values."""
-        return selected(self.rows, {**self.keys, **self.values}, group_by=len(self.keys) if self.grouped else 0)
+        return self.columns({**self.keys, **self.values})
 
     def within(self, alias: str) -> Stage:
         """The step as a sub-query, its columns to be read by name."""
@@ -42,11 +48,23 @@ class Stage:
 
 
 def selected(
-    rows: exp.Select, columns: Mapping[str, exp.Expr], *, group_by: int = 0, distinct: bool = False
+    rows: exp.Select,
+    columns: Mapping[str, exp.Expr],
+    *,
+    group_by: int = 0,
+    sets: Sequence[Sequence[int]] = (),
+    distinct: bool = False,
 ) -> exp.Select:
-    """The rows with columns selected, grouped by the first few of them."""
+    """The rows with columns selected, grouped by the first few of them, or by sets of them."""
     select = rows.select(*(exp.alias_(e.copy(), name) for name, e in columns.items()), copy=False)
-    if group_by:
+    if sets:
+        tuples = [exp.Tuple(expressions=[exp.Literal.number(i) for i in numbers]) for numbers in sets]
+        select.set("group", exp.Group(grouping_sets=[exp.GroupingSets(expressions=tuples)]))
+        if () in sets:
+            # over no rows there is no total either; without this only some engines say so
+            some = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
+            select = select.having(some, copy=False)
+    elif group_by:
         # by number: a name would be taken for a column of the source where that has one of the same name
         select = select.group_by(*(exp.Literal.number(i + 1) for i in range(group_by)), copy=False)
     if distinct:

@@ -18,6 +18,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from penstock.errors import InvalidRequestError, UnknownNameError
+from penstock.semantic.safe import safe_divisions
 
 Kind = Literal["dimension", "time_dimension", "entity", "metric"]
 
@@ -112,7 +113,7 @@ def parse_filter(text: str, *, where: str = "a filter", dialect: str = "spark") 
     # `{{ Metric('x') }}` in a string literal would have come through as text
     if any("__penstock_ref_" in literal.name for literal in tree.find_all(exp.Literal)):
         raise InvalidRequestError("a {{ ... }} call can't stand within quotes", where=f"{where}: {text}")
-    return ParsedFilter(text=text, references=tuple(references), tree=tree)
+    return ParsedFilter(text=text, references=tuple(references), tree=safe_divisions(tree))
 
 
 def parse_expression(sql: str, *, where: str, shown: str | None = None, dialect: str = "spark") -> exp.Expr:
@@ -127,6 +128,8 @@ def parse_expression(sql: str, *, where: str, shown: str | None = None, dialect:
     except SqlglotError as bad:
         detail = str(bad).split("\n", 1)[0]
         raise InvalidRequestError(f"this is no SQL expression: {detail}", where=f"{where}: {shown}") from bad
+    except RecursionError as bad:
+        raise InvalidRequestError("this is nested too deeply", where=f"{where}: {shown[:60]}…") from bad
     select = statements[0]
     single = (
         len(statements) == 1
@@ -156,7 +159,7 @@ def parse_reference(text: str, *, where: str = "a name") -> Reference:
         )
     try:
         node: ast.expr = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError) as bad:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as bad:
         raise InvalidRequestError(
             "this is neither a name nor a call like Dimension('user__country')", where=f"{where}: {text}"
         ) from bad

@@ -19,20 +19,33 @@ def widened(constraint: tuple[str, str], grain: str) -> TimeRange:
         >>> widened(("2020-01-15", "2020-02-15"), "month")
         TimeRange(start='2020-01-01', end='2020-03-01')
     """
-    first, last = (_moment(text) for text in constraint)
+    first, last = (moment_of(text, where="time_constraint") for text in constraint)
     if last < first:
         raise InvalidRequestError(f"{constraint[1]} comes before {constraint[0]}", where="time_constraint")
     grain = "second" if finer_or_same(grain, "second") else grain
-    return TimeRange(_text(_start(first, grain)), _text(_next(_start(last, grain), grain)))
-
-
-def _moment(text: str) -> dt.datetime:
     try:
-        return dt.datetime.fromisoformat(text).replace(tzinfo=None)
+        return TimeRange(_text(_start(first, grain)), _text(_next(_start(last, grain), grain)))
+    except (OverflowError, ValueError) as bad:
+        raise InvalidRequestError(f"{constraint[1]} is too late for a calendar", where="time_constraint") from bad
+
+
+def moment_of(text: str, *, where: str) -> dt.datetime:
+    """A moment as a request writes it: ISO text without a time zone.
+
+    Raises:
+        InvalidRequestError: It is none.
+    """
+    try:
+        moment = dt.datetime.fromisoformat(text)
     except ValueError as bad:
+        raise InvalidRequestError(f"'{text}' is no date or moment", where=where, fix="write it as 2024-01-31") from bad
+    if moment.tzinfo is not None:
         raise InvalidRequestError(
-            f"'{text}' is no date or moment", where="time_constraint", fix="write it as 2024-01-31"
-        ) from bad
+            f"'{text}' has a time zone, and the times of a table are those of the session's zone",
+            where=where,
+            fix=f"write it as {moment.replace(tzinfo=None).isoformat(' ')}, in that zone",
+        )
+    return moment
 
 
 def _start(moment: dt.datetime, grain: str) -> dt.datetime:

@@ -3,8 +3,9 @@
 Pure: no I/O, no engine, no clock.
 """
 
+from penstock.semantic.durations import Duration
 from penstock.training_sets.compile import compile_training_set
-from penstock.training_sets.features import ColumnFeature, Duration, MetricFeature, parse_feature
+from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.kinds import types_of_contracts
 from penstock.training_sets.request import CompiledFeature, CompiledTrainingSet, Spine, TrainingSetRequest
 

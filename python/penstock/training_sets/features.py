@@ -5,17 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from penstock.errors import InvalidRequestError, nearest
+from penstock.errors import InvalidRequestError
+from penstock.semantic.durations import Duration, parse_duration
 
-_MICROSECONDS = {
-    "second": 1_000_000,
-    "minute": 60_000_000,
-    "hour": 3_600_000_000,
-    "day": 86_400_000_000,
-    "week": 604_800_000_000,
-}
-_VARIABLE = ("month", "quarter", "year")
-_LONGEST = 400 * 366 * _MICROSECONDS["day"]  # times in microseconds stay far from the end of BIGINT
 _FORMS = (
     "'carrier.on_time_rate over 7 days', 'carrier.flights to date', 'origin.weather.temperature within 6 hours' "
     "or 'plane.planes.seats', each optionally with 'as name'"
@@ -25,24 +17,6 @@ _TAIL = re.compile(
     r"(?P<what>\S+)(?P<how>\s+(?:over|within)\s+(?P<length>.+?)|\s+to\s+date)?(?:\s+as\s+(?P<name>\S+))?",
     re.IGNORECASE | re.DOTALL,
 )
-
-
-@dataclass(frozen=True)
-class Duration:
-    """A fixed length of time: `count` times one of second, minute, hour, day and week."""
-
-    count: int
-    unit: str
-
-    @property
-    def microseconds(self) -> int:
-        """The whole length in microseconds."""
-        return self.count * _MICROSECONDS[self.unit]
-
-    @property
-    def short(self) -> str:
-        """For a column's name: 7d, 6h, 30m."""
-        return f"{self.count}{self.unit[0]}"
 
 
 @dataclass(frozen=True)
@@ -100,35 +74,6 @@ def parse_feature(text: str) -> MetricFeature | ColumnFeature:
         where=where,
         fix=f"write one like {_FORMS}",
     )
-
-
-def parse_duration(text: str, *, where: str) -> Duration:
-    """Parse a length of time such as `7 days`.
-
-    Raises:
-        InvalidRequestError: It is none, or one of no fixed length.
-    """
-    match = re.fullmatch(r"\s*(\d+)\s+([A-Za-z]+)\s*", text, re.ASCII)
-    if match is None:
-        raise InvalidRequestError(f"'{text}' is no length of time", where=where, fix="write it as '7 days'")
-    unit = match[2].lower().removesuffix("s")
-    if unit in _VARIABLE:
-        raise InvalidRequestError(
-            f"a {unit} has no fixed length, so it is not clear when a row leaves the window",
-            where=where,
-            fix="give the length in days or weeks",
-        )
-    if unit not in _MICROSECONDS:
-        raise InvalidRequestError(
-            f"'{match[2]}' is no unit of time",
-            where=where,
-            near=nearest(unit, _MICROSECONDS),
-            fix="write it as '7 days'",
-        )
-    length = Duration(int(match[1]), unit)
-    if length.microseconds > _LONGEST:
-        raise InvalidRequestError(f"'{text}' is longer than 400 years", where=where, fix="use 'to date'")
-    return length
 
 
 def _metric(text: str, parts: list[str], verb: str, length: Duration | None, name: str | None) -> MetricFeature:

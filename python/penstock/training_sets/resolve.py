@@ -10,13 +10,15 @@ from sqlglot import exp
 from penstock.algebra.aggregates import Aggregate, aggregate
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
 from penstock.semantic.catalog import Catalog, catalog_of, validity
+from penstock.semantic.durations import Duration
 from penstock.semantic.expressions import all_of, found_parts, user_expression, when
+from penstock.semantic.knowledge import declares, knowledge_of, tie_break_of
 from penstock.semantic.leaves import Leaf, Leaves
 from penstock.semantic.resolve import Condition, facts_of, inputs_of, items_in
 from penstock.semantic.scope import Context, Reads, Scope
-from penstock.training_sets.features import ColumnFeature, Duration, MetricFeature
+from penstock.training_sets.features import ColumnFeature, MetricFeature
 from penstock.training_sets.kinds import declared_types, kind_of
-from penstock.training_sets.knowledge import Clock, declares, knowledge_of, tie_break_of
+from penstock.training_sets.knowledge import Clock
 from penstock.training_sets.request import CompiledFeature, Shape, TrainingSetRequest
 from penstock.training_sets.sql import user_column
 
@@ -282,10 +284,9 @@ class Resolver:
         return user_column(name, table=model.name)
 
     def _clock(self, model: SemanticModel, event: exp.Expr, metric: Metric | None = None) -> Clock:
-        clock = knowledge_of(model, metric).clock(event)
-        if clock.known_at is None:
-            return clock
-        return Clock(event, _qualified(clock.known_at, model.name))
+        knowledge = knowledge_of(model, metric)
+        known_at = knowledge.known_at
+        return Clock(event, None if known_at is None else _qualified(known_at, model.name), knowledge.delay)
 
     def _check_entity(self, model: SemanticModel, entity: str, where: str) -> None:
         if entity not in model.entity_by_name:

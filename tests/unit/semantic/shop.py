@@ -101,12 +101,16 @@ def _metric(name: str, kind: str, params: dict[str, Any], *filters: str, **more:
 
 def _simple(name: str, model: str, agg: str, expr: str, *filters: str, **more: Any) -> dict[str, Any]:
     aggregation = {"semantic_model": model, "agg": agg, **more.pop("aggregation", {})}
-    return _metric(name, "simple", {"metric_aggregation_params": aggregation, "expr": expr, **more}, *filters)
+    meta = {"config": {"meta": more.pop("meta")}} if "meta" in more else {}
+    return _metric(name, "simple", {"metric_aggregation_params": aggregation, "expr": expr, **more}, *filters, **meta)
 
 
 def _used(name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, **more}
 
+
+# what needs a time to group by
+LOOKING_BACK = {"revenue_mom", "revenue_since_month_start", "buyers_yesterday", "revenue_last_season"}
 
 MANIFEST: dict[str, Any] = {
     "semantic_models": [
@@ -120,6 +124,7 @@ MANIFEST: dict[str, Any] = {
             ],
             [_time("ordered_at"), _time("paid_at"), _category("is_gift"), _category("quantity")],
             defaults={"agg_time_dimension": "ordered_at"},
+            config={"meta": {"penstock": {"known_at": "paid_at"}}},
             measures=[
                 {"name": "order_count", "agg": "count", "expr": "order_id", "create_metric": True},
                 {"name": "gift_count", "agg": "sum_boolean", "expr": "is_gift"},
@@ -131,6 +136,7 @@ MANIFEST: dict[str, Any] = {
             [_entity("refund", "primary", "refund_id"), _entity("customer", "foreign", "customer_id")],
             [_time("refunded_at")],
             defaults={"agg_time_dimension": "refunded_at"},
+            config={"meta": {"penstock": {"delay": "2 days"}}},
         ),
         _model(
             "visits",
@@ -138,6 +144,7 @@ MANIFEST: dict[str, Any] = {
             [_entity("customer", "foreign", "customer_id")],
             [_time("visited_at"), _category("channel")],
             defaults={"agg_time_dimension": "visited_at"},
+            config={"meta": {"penstock": {"known_at": "always"}}},
             primary_entity="visit",
         ),
         _model(
@@ -173,7 +180,7 @@ MANIFEST: dict[str, Any] = {
         _simple("gift_revenue", "orders", "sum", "amount", "{{ Dimension('order__is_gift') }}"),
         _simple("member_revenue", "orders", "sum", "amount", "{{ Dimension('customer__is_member') }} = true"),
         _simple("paid_revenue", "orders", "sum", "amount", aggregation={"agg_time_dimension": "paid_at"}),
-        _simple("buyers", "orders", "count_distinct", "customer_id"),
+        _simple("buyers", "orders", "count_distinct", "customer_id", meta={"penstock": {"known_at": "ordered_at"}}),
         _simple("gift_buyers", "orders", "count_distinct", "customer_id", "{{ Dimension('order__is_gift') }}"),
         _simple("avg_quantity", "orders", "average", "quantity"),
         _simple("most_quantity", "orders", "max", "quantity"),

@@ -80,3 +80,43 @@ def test_a_saved_query_is_added_to() -> None:
 def test_values_without_a_metric() -> None:
     asked = MetricRequest((), ("customer__region__region_name",), where=("{{ Dimension('customer__is_member') }}",))
     assert sorted(rows(asked), key=str) == [("north",), (None,)]
+
+
+def test_a_column_says_how_its_metric_is_looked_at() -> None:
+    asked = {
+        "revenue over 7 days": "revenue__over_7_days",
+        "Revenue  OVER 1 Month": "revenue__over_1_month",
+        "revenue to date": "revenue__to_date",
+        "revenue year to date": "revenue__year_to_date",
+        "revenue 2 weeks ago": "revenue__2_weeks_ago",
+        "revenue change from 1 year ago": "revenue__change_from_1_year_ago",
+        "revenue growth from 1 year ago as Growth": "Growth",
+        "revenue share of total": "revenue__share_of_total",
+        "revenue share within metric_time and customer": "revenue__share_within_metric_time_and_customer",
+    }
+    request = MetricRequest(tuple(asked), ("metric_time", "customer"), order_by=("-revenue__share_of_total", "Growth"))
+    compiled = compile_request(MANIFEST, request, "duckdb")
+    assert compiled.columns[2:] == tuple(asked.values())
+    assert [d[0] for d in CON.execute(compiled.sql).description] == list(compiled.columns)
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_subtotal_comes_after_its_groups_and_a_null_key_among_them(sign: str) -> None:
+    got = rows(
+        MetricRequest(
+            ("revenue",),
+            ("metric_time__month", "customer__region__region_name"),
+            subtotals=(("metric_time__month",), ()),
+            order_by=("metric_time__month", f"{sign}customer__region__region_name"),
+        )
+    )
+    assert got[-1][:4] == (None, None, True, True)
+    for month in {r[0] for r in got[:-1]}:
+        of_month = [r for r in got if r[0] == month]
+        assert [r[3] for r in of_month] == [False] * (len(of_month) - 1) + [True]
+        names = [r[1] for r in of_month[:-1]]
+        assert names == [*sorted(filter(None, names), reverse=bool(sign)), *([None] if None in names else [])]
+    by_marker = rows(
+        MetricRequest(("revenue",), ("customer",), subtotals=((),), order_by=("-customer__is_total",), limit=1)
+    )
+    assert by_marker[0][:2] == (None, True)

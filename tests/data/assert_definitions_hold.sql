@@ -1,0 +1,2 @@
+-- The semantic models' columns, paths and time axes are there, and their keys are unique.
+{{ penstock.definitions_hold() }}
