@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Self
 
 _LONGEST = 400  # of what was given: the start tells which it is
 
@@ -40,7 +41,7 @@ class PenstockError(Exception):
         return "\n".join(lines)
 
     @classmethod
-    def from_text(cls, text: str) -> PenstockError:
+    def from_text(cls, text: str) -> Self:
         """The error whose message is `text`, as another process wrote it.
 
         Example:
@@ -56,7 +57,7 @@ class PenstockError(Exception):
             else:
                 told[part] += ("\n" if told[part] else "") + line
         near = told["did you mean"]
-        return PenstockError(told["what"], where=told["where"], near=near.split(", ") if near else (), fix=told["fix"])
+        return cls(told["what"], where=told["where"], near=near.split(", ") if near else (), fix=told["fix"])
 
 
 class UnknownNameError(PenstockError, KeyError):

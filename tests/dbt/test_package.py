@@ -243,3 +243,19 @@ def test_requests_are_edges_of_the_consumers_graph(shops: Built) -> None:
     models = {"model.shops.orders", "model.shops.shops"}
     assert set(nodes["model.shops.revenue_by_city"]["depends_on"]["nodes"]) >= metrics | models
     assert "seed.shops.visits" in nodes["model.shops.visits_training"]["depends_on"]["nodes"]
+
+
+def test_the_package_comes_from_git_too(python: Path, tmp_path: Path) -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout of git")
+    folder = tmp_path / "kiosk"
+    shutil.copytree(CONSUMERS / "kiosk", folder)
+    commit = run("git", "rev-parse", "HEAD", at=ROOT).strip()
+    (folder / "packages.yml").write_text(f"packages:\n  - git: {ROOT.as_uri()}\n    revision: {commit}\n")
+    profile = (ROOT / "profiles.example.yml").read_text()
+    (folder / "profiles.yml").write_text(re.sub(r"^penstock:", "kiosk:", profile, flags=re.M))
+    for command in ("deps", "parse"):
+        run(python, "-m", "dbt.cli.main", command, "--no-use-colors", at=folder, PENSTOCK_HOME=str(tmp_path / "home"))
+    manifest = Built(folder, tmp_path / "home").artifact("manifest.json")
+    assert "macro.penstock.metrics" in manifest["macros"]
+    assert not [name for name in manifest["nodes"] if name.split(".")[1] == "penstock"]

@@ -42,15 +42,14 @@ def promote_predict(spark: SparkSession) -> None:
     info = jvm.org.apache.spark.sql.catalyst.expressions.ExpressionInfo(
         __name__, None, NAME, " ".join(_USAGE.split()), ""
     )
-    register_builtin(spark, NAME, info, _Builder(spark))
+    register_builtin(spark, NAME, info, _Builder(spark._jvm))
 
 
 class _Builder:
     """A Scala `Seq[Expression] => Expression`."""
 
-    def __init__(self, spark: SparkSession) -> None:
-        self._spark = spark
-        self._jvm: Any = spark._jvm
+    def __init__(self, jvm: Any) -> None:
+        self._jvm = jvm
 
     def apply(self, expressions: Any) -> Any:
         """The call of the model's own function; a user's error is raised inside Spark."""
@@ -79,27 +78,19 @@ class _Builder:
         return self._call(model, {name: _value(given[position]) for name, position in placed.items()})
 
     def _parameters(self, model: str) -> list[Parameter]:
-        state = self._spark._jsparkSession.sessionState()
+        # The session that analyses now: the one that promoted may have ended since.
+        state = self._jvm.org.apache.spark.sql.SparkSession.active().sessionState()
         some = self._jvm.scala.Option.apply
         identifier = self._jvm.org.apache.spark.sql.catalyst.FunctionIdentifier(model, some(SCHEMA))
         if not state.catalog().functionExists(identifier):
-            raise UnknownNameError.of(
-                "model",
-                model,
-                self._models(),
-                where=_call_text(self._jvm),
-                fix=f"train it first: dbt build --select {model}",
-            )
+            models = _models(state.catalog().externalCatalog())
+            fix = f"train it first: dbt build --select {model}"
+            raise UnknownNameError.of("model", model, models, where=_call_text(self._jvm), fix=fix)
         stored = state.catalog().getFunctionMetadata(identifier)
         companion = getattr(self._jvm.org.apache.spark.sql.catalyst.catalog, "UserDefinedFunction$")
         function = getattr(companion, "MODULE$").fromCatalogFunction(stored, state.sqlParser())
         fields = list(function.inputParam().get().fields()) if function.inputParam().isDefined() else []
         return [Parameter(f.name(), f.dataType().sql(), f.getDefault().isDefined()) for f in fields]
-
-    def _models(self) -> list[str]:
-        if not self._spark.catalog.databaseExists(SCHEMA):
-            return []
-        return [f.name for f in self._spark.catalog.listFunctions(SCHEMA) if f.namespace == [SCHEMA]]
 
     def _fits(self, value: Any, parameter: Parameter) -> bool:
         """Whether Spark's cast into the input keeps the value; a number of any kind may become a float."""
@@ -136,6 +127,13 @@ class _Builder:
         """What py4j wants to know of a Python object that Java calls."""
 
         implements = ("scala.Function1",)
+
+
+def _models(catalog: Any) -> list[str]:
+    if not catalog.databaseExists(SCHEMA):
+        return []
+    names = catalog.listFunctions(SCHEMA, "*")
+    return [str(names.apply(i)) for i in range(names.length())]
 
 
 def _argument(expression: Any) -> Argument:

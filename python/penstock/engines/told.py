@@ -114,7 +114,7 @@ def _of_java(message: str, text: str, error: Any, spark: SparkSession | None) ->
         return no_space()
     ours = _OURS.search(text)
     if ours:
-        return PenstockError.from_text(ours.group(1))
+        return InvalidRequestError.from_text(ours.group(1))
     if "Traceback (most recent call last)" in text:
         return of_traceback(text, spark)
     conflict = _CONFLICT.search(text)
