@@ -203,9 +203,9 @@ def _in_memory(training_set: Any, node: TrainingNode) -> pd.DataFrame:
         for c, t in training_set.select(*node.features).dtypes
     ]
     rows = training_set.select(*columns, f.col(node.label).cast("int").alias(node.label), node.time)
-    # Ties in time are ordered by content, so that the same rows always give the same model.
+    # Ties in time are ordered by content, the label too, so that the same rows always give the same model and scores.
     frame: pd.DataFrame = rows.toArrow().to_pandas()
-    return frame.sort_values([node.time, *node.features], ignore_index=True)
+    return frame.sort_values([node.time, *node.features, node.label], ignore_index=True)
 
 
 def _baseline(node: TrainingNode, fit: pd.DataFrame, test: pd.DataFrame) -> pd.Series[float]:
