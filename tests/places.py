@@ -158,7 +158,7 @@ def serving(place: Place, *options: str, ends_by: signal.Signals = signal.SIGTER
         yield running
     finally:
         running.process.send_signal(ends_by)
-        code = running.process.wait(60)
+        code = running.process.wait(300)
     assert code == 0
 
 
