@@ -1,7 +1,7 @@
 """Pass: put the branches together and work out the metrics.
 
 One branch is selected from as it is. Several meet by UNION ALL and one GROUP BY, in which NULL keys are equal; what a
-branch doesn't have is NULL.
+branch doesn't have is NULL. Many branches meet few by few, so that the SQL grows with their number, not with its square.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from penstock.semantic.plan import Output
 from penstock.semantic.stage import Stage, selected, subquery
 
 _ALL = "combined"
+_MOST_IN_A_UNION = 6
 
 
 def combined(
@@ -80,16 +81,27 @@ def _over(stage: Stage, value: exp.Expr) -> exp.Expr:
 
 
 def _union(stages: list[Stage], keys: tuple[Item, ...], asked: set[str]) -> Stage:
-    marked = [
-        stage.values
-        | {_mark(leaf): stage.found.get(leaf, exp.Literal.number(1)) for leaf in stage.values if leaf in asked}
-        for stage in stages
-    ]
-    columns = [column for values in marked for column in values]
+    for stage in stages:
+        found = {_mark(leaf): stage.found.get(leaf, exp.Literal.number(1)) for leaf in stage.values if leaf in asked}
+        stage.values |= found
+    while len(stages) > _MOST_IN_A_UNION:
+        # every select of a union lists the columns of all: of many branches, that would be most of the SQL
+        starts = range(0, len(stages), _MOST_IN_A_UNION)
+        stages = [_side_by_side(stages[i : i + _MOST_IN_A_UNION], keys) for i in starts]
+    stage = _side_by_side(stages, keys)
+    stage.values = {name: exp.Max(this=value) for name, value in stage.values.items()}
+    stage.grouped = True
+    return stage
+
+
+def _side_by_side(stages: list[Stage], keys: tuple[Item, ...]) -> Stage:
+    """The rows of all stages, each with NULL for the others' values."""
+    columns = [column for stage in stages for column in stage.values]
     selects = []
-    for stage, values in zip(stages, marked, strict=True):
+    for stage in stages:
         # the names are those of the first select, so that every select lists its columns in the same order
-        ordered = {k.column: stage.keys[k.column] for k in keys} | {c: values.get(c, exp.Null()) for c in columns}
+        ordered = {k.column: stage.keys[k.column] for k in keys}
+        ordered |= {c: stage.values.get(c, exp.Null()) for c in columns}
         selects.append(selected(stage.rows, ordered, group_by=len(keys) if stage.grouped else 0))
     union: exp.Query = selects[0]
     for select in selects[1:]:
@@ -97,6 +109,6 @@ def _union(stages: list[Stage], keys: tuple[Item, ...], asked: set[str]) -> Stag
     return Stage(
         rows=exp.Select().from_(subquery(union, "branches"), copy=False),
         keys={k.column: exp.column(k.column, "branches") for k in keys},
-        values={c: exp.Max(this=exp.column(c, "branches")) for c in columns},
-        grouped=True,
+        values={c: exp.column(c, "branches") for c in columns},
+        grouped=False,
     )
