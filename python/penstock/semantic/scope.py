@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
 from penstock.manifest.model import Relation, SemanticModel, TimeSpine
 from penstock.semantic.catalog import Catalog, Hop, validity
-from penstock.semantic.expressions import all_of, extracted, truncated, user_expression
+from penstock.semantic.expressions import all_of, extracted, truncated, user_expression, without_positions
 from penstock.semantic.names import Item, is_standard
 from penstock.semantic.resolve import Condition, reference_item
 from penstock.semantic.templates import Reference
@@ -51,13 +52,17 @@ class Context:
 
     def table(self, relation: Relation, alias: str) -> exp.Expr:
         """A relation under an alias."""
-        return exp.alias_(relation_table(relation), alias, table=True)
+        return exp.alias_(relation_table(relation), alias, table=True, copy=False)
 
 
 def relation_table(relation: Relation) -> exp.Expr:
     """A relation's name as a tree; dbt quotes it as its adapter does."""
-    dialect = "duckdb" if '"' in relation.name else "spark"
-    return exp.to_table(relation.name, dialect=dialect)
+    return _table(relation.name).copy()
+
+
+@lru_cache(maxsize=8192)
+def _table(name: str) -> exp.Expr:
+    return without_positions(exp.to_table(name, dialect="duckdb" if '"' in name else "spark"))
 
 
 @dataclass
@@ -101,7 +106,8 @@ class Scope:
         if crossed is not None:
             select = select.join(crossed, join_type="CROSS", copy=False)
         for join in self._joins.values():
-            select = select.join(join.source, on=join.on.copy(), join_type=join.kind, copy=False)
+            # not by `select.join`, which has the word LEFT parsed each time
+            select.append("joins", exp.Join(this=join.source, on=join.on.copy(), side=join.kind))
         return select
 
     def value(self, expr: str, where: str) -> exp.Expr:

@@ -45,7 +45,7 @@ def selected(
     rows: exp.Select, columns: Mapping[str, exp.Expr], *, group_by: int = 0, distinct: bool = False
 ) -> exp.Select:
     """The rows with columns selected, grouped by the first few of them."""
-    select = rows.select(*(exp.alias_(e.copy(), name) for name, e in columns.items()), copy=False)
+    select = rows.select(*(exp.alias_(e.copy(), name, copy=False) for name, e in columns.items()), copy=False)
     if group_by:
         # by number: a name would be taken for a column of the source where that has one of the same name
         select = select.group_by(*(exp.Literal.number(i + 1) for i in range(group_by)), copy=False)
@@ -55,5 +55,5 @@ def selected(
 
 
 def subquery(select: exp.Query, alias: str) -> exp.Expr:
-    """The select as a table under an alias."""
-    return exp.alias_(exp.Subquery(this=select), alias, table=True)
+    """The select as a table under an alias; the select itself, which is not to be used besides."""
+    return exp.alias_(exp.Subquery(this=select), alias, table=True, copy=False)
