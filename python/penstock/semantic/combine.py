@@ -1,7 +1,7 @@
 """Pass: put the branches together and work out the metrics.
 
 One branch is selected from as it is. Several meet by UNION ALL and one GROUP BY, in which NULL keys are equal; what a
-branch doesn't have is NULL. Many branches meet few by few, so that the SQL grows with their number, not with its square.
+branch doesn't have is NULL. Many branches meet few by few, so that the SQL does not grow with their square.
 """
 
 from __future__ import annotations
