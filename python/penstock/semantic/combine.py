@@ -1,7 +1,8 @@
 """Pass: put the branches together and work out the metrics.
 
 One branch is selected from as it is. Several meet by UNION ALL and one GROUP BY, in which NULL keys are equal; what a
-branch doesn't have is NULL. Many branches meet few by few, so that the SQL does not grow with their square.
+branch doesn't have is NULL. Many branches meet by name where the engine can do that, and few by few where it can't, so
+that the SQL does not grow with their square.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sqlglot import exp
 from penstock.semantic.expressions import any_of, found_parts, when
 from penstock.semantic.names import Item
 from penstock.semantic.plan import Output
+from penstock.semantic.request import Dialect
 from penstock.semantic.stage import Stage, selected, subquery
 
 _ALL = "combined"
@@ -20,7 +22,11 @@ _MOST_IN_A_UNION = 6
 
 
 def combined(
-    stages: list[Stage], keys: tuple[Item, ...], outputs: tuple[Output, ...], names: dict[str, str]
+    stages: list[Stage],
+    keys: tuple[Item, ...],
+    outputs: tuple[Output, ...],
+    names: dict[str, str],
+    dialect: Dialect,
 ) -> exp.Select:
     """The select of keys and metrics.
 
@@ -29,9 +35,10 @@ def combined(
         keys: The group-by items, in the order asked for.
         outputs: The metrics over leaf columns.
         names: The output name of each key by its column.
+        dialect: Many branches are put together in the engine's own way.
     """
     asked = _asked_whether_found(outputs) if keys else set()
-    stage = _whole(stages[0], asked) if len(stages) == 1 else _union(stages, keys, asked)
+    stage = _whole(stages[0], asked) if len(stages) == 1 else _union(stages, keys, asked, dialect)
     uses = Counter(c.name for o in outputs for c in o.value.find_all(exp.Column))
     if stage.grouped and any(count > 1 for count in uses.values()):
         stage = stage.within(_ALL)
@@ -80,18 +87,26 @@ def _over(stage: Stage, value: exp.Expr) -> exp.Expr:
     return value.transform(inner_of, copy=False)
 
 
-def _union(stages: list[Stage], keys: tuple[Item, ...], asked: set[str]) -> Stage:
+def _union(stages: list[Stage], keys: tuple[Item, ...], asked: set[str], dialect: Dialect) -> Stage:
     for stage in stages:
         found = {_mark(leaf): stage.found.get(leaf, exp.Literal.number(1)) for leaf in stage.values if leaf in asked}
         stage.values |= found
-    while len(stages) > _MOST_IN_A_UNION:
-        # every select of a union lists the columns of all: of many branches, that would be most of the SQL
-        starts = range(0, len(stages), _MOST_IN_A_UNION)
-        stages = [_side_by_side(stages[i : i + _MOST_IN_A_UNION], keys) for i in starts]
-    stage = _side_by_side(stages, keys)
+    if dialect == "duckdb" and len(stages) > _MOST_IN_A_UNION:
+        stage = _by_name(stages, keys)
+    else:
+        while len(stages) > _MOST_IN_A_UNION:
+            # every select lists the columns of all: of many branches, that would be most of the SQL
+            starts = range(0, len(stages), _MOST_IN_A_UNION)
+            stages = [_side_by_side(stages[i : i + _MOST_IN_A_UNION], keys) for i in starts]
+        stage = _side_by_side(stages, keys)
     stage.values = {name: exp.Max(this=value) for name, value in stage.values.items()}
     stage.grouped = True
     return stage
+
+
+def _by_name(stages: list[Stage], keys: tuple[Item, ...]) -> Stage:
+    """The rows of all stages; what one lacks is left to the engine, which makes it NULL."""
+    return _stacked([stage.select() for stage in stages], keys, [c for s in stages for c in s.values], by_name=True)
 
 
 def _side_by_side(stages: list[Stage], keys: tuple[Item, ...]) -> Stage:
@@ -103,9 +118,13 @@ def _side_by_side(stages: list[Stage], keys: tuple[Item, ...]) -> Stage:
         ordered = {k.column: stage.keys[k.column] for k in keys}
         ordered |= {c: stage.values.get(c, exp.Null()) for c in columns}
         selects.append(selected(stage.rows, ordered, group_by=len(keys) if stage.grouped else 0))
+    return _stacked(selects, keys, columns, by_name=False)
+
+
+def _stacked(selects: list[exp.Select], keys: tuple[Item, ...], columns: list[str], *, by_name: bool) -> Stage:
     union: exp.Query = selects[0]
     for select in selects[1:]:
-        union = exp.union(union, select, distinct=False, copy=False)
+        union = exp.Union(this=union, expression=select, distinct=False, by_name=by_name)
     return Stage(
         rows=exp.Select().from_(subquery(union, "branches"), copy=False),
         keys={k.column: exp.column(k.column, "branches") for k in keys},

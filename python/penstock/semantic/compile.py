@@ -52,7 +52,7 @@ def compile_request(manifest: SemanticManifest, request: MetricRequest, dialect:
     if dialect not in ("spark", "duckdb"):
         raise UnknownNameError.of("dialect", dialect, ("spark", "duckdb"), where="dialect")
     request = normalized(manifest, request)
-    compiler = _Compiler(catalog_of(manifest))
+    compiler = _Compiler(catalog_of(manifest), dialect)
     select, columns, keys = compiler.query(request)
     reads = compiler.reads
     return CompiledQuery(
@@ -72,8 +72,9 @@ def _answer_grain(catalog: Catalog, keys: tuple[Item, ...]) -> str | None:
 
 
 class _Compiler:
-    def __init__(self, catalog: Catalog, reads: Reads | None = None) -> None:
+    def __init__(self, catalog: Catalog, dialect: Dialect, reads: Reads | None = None) -> None:
         self.catalog = catalog
+        self.dialect = dialect
         self.reads = reads if reads is not None else Reads()
         self.context = Context(catalog, self.reads, self._metric_rows)
 
@@ -108,7 +109,7 @@ class _Compiler:
         time_range = self._time_range(request, keys, metrics)
         if metrics:
             plan = self._plan(metrics, keys, conditions, time_range)
-            select = combined([self._stage(b, plan) for b in plan.branches], keys, plan.outputs, names)
+            select = combined([self._stage(b, plan) for b in plan.branches], keys, plan.outputs, names, self.dialect)
         else:
             select = distinct_values(
                 self.context, facts[0] if facts else None, keys, names, conditions, time_range,
@@ -170,7 +171,7 @@ class _Compiler:
     def _metric_rows(self, name: str, group_by: tuple[str, ...]) -> tuple[exp.Select, str, tuple[str, ...]]:
         """A metric by entities, for a filter: its select, the value's column and the entities'."""
         request = MetricRequest(metrics=(MetricName(name),), group_by=tuple(GroupBy(g) for g in group_by))
-        select, columns, _ = _Compiler(self.catalog, self.reads).query(request)
+        select, columns, _ = _Compiler(self.catalog, self.dialect, self.reads).query(request)
         return select, columns[-1], columns[:-1]
 
     def _ordered(
