@@ -96,10 +96,19 @@ def extracted(part: str, moment: exp.Expr) -> exp.Expr:
 
 
 def earlier(moment: exp.Expr, window: Window) -> exp.Expr:
-    """The moment a window's length before; Spark has no interval of quarters."""
+    """The moment a window's length before."""
+    return exp.Sub(this=moment.copy(), expression=_interval(window))
+
+
+def later(moment: exp.Expr, window: Window) -> exp.Expr:
+    """The moment a window's length after."""
+    return exp.Add(this=moment.copy(), expression=_interval(window))
+
+
+def _interval(window: Window) -> exp.Expr:
+    """A length of time; Spark has no interval of quarters."""
     count, grain = (window.count * 3, "month") if window.grain == "quarter" else (window.count, window.grain)
-    length = exp.Interval(this=exp.Literal.number(count), unit=exp.var(grain.upper()))
-    return exp.Sub(this=moment.copy(), expression=length)
+    return exp.Interval(this=exp.Literal.number(count), unit=exp.var(grain.upper()))
 
 
 def timestamp(text: str) -> exp.Expr:
