@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: help setup demo test lint lock clean
+.PHONY: help setup demo test lint lock bench-compile bench-query-cost clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,17 +24,31 @@ demo: setup ## The whole of Penstock on real flights
 	$(BIN)/penstock demo
 
 lint: setup ## ruff, types, the one-way imports
-	$(BIN)/ruff check python tests models udfs
-	$(BIN)/ruff format --check python tests models udfs
+	$(BIN)/ruff check python tests models udfs benchmarks
+	$(BIN)/ruff format --check python tests models udfs benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 test: lint ## The whole test suite
 	$(BIN)/pytest
 
+# Each peer has an environment of its own: its pins are not ours.
+.venv-peers/%/.ready: benchmarks/peers/%.txt
+	$(PYTHON) -m venv .venv-peers/$*
+	.venv-peers/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	touch $@
+
+.PRECIOUS: .venv-peers/%/.ready
+
+bench-compile: setup .venv-peers/metricflow/.ready ## What compiling costs, beside MetricFlow
+	$(BIN)/python -m benchmarks.compile_time $(ARGS)
+
+bench-query-cost: setup .venv-peers/metricflow/.ready .venv-peers/tpch/.ready ## What the SQL costs to run, beside MetricFlow's
+	$(BIN)/python -m benchmarks.query_cost $(ARGS)
+
 lock: ## Resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra demo --group dev --overrides overrides.txt --universal --python-version 3.11 \
 	  --no-header --no-emit-index-url --upgrade -o requirements.lock
 
 clean: ## Remove everything that was made here
-	rm -rf $(VENV) .penstock target logs profiles.yml
+	rm -rf $(VENV) .venv-peers .penstock target logs profiles.yml
