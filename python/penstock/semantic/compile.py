@@ -81,7 +81,7 @@ def build(manifest: SemanticManifest, request: MetricRequest, dialect: Dialect) 
     if dialect not in ("spark", "duckdb"):
         raise UnknownNameError.of("dialect", dialect, ("spark", "duckdb"), where="dialect")
     request = normalized(manifest, request)
-    compiler = _Compiler(catalog_of(manifest))
+    compiler = _Compiler(catalog_of(manifest), dialect)
     try:
         tree, columns, keys = compiler.query(request)
         sql = render(tree, dialect)
@@ -104,7 +104,7 @@ def build(manifest: SemanticManifest, request: MetricRequest, dialect: Dialect) 
 
 def context_of(manifest: SemanticManifest) -> Context:
     """What expressions over a manifest's facts need, with nothing read yet."""
-    return _Compiler(catalog_of(manifest)).context
+    return _Compiler(catalog_of(manifest), "spark").context
 
 
 def _answer_grain(catalog: Catalog, keys: tuple[Item, ...]) -> str | None:
@@ -113,8 +113,9 @@ def _answer_grain(catalog: Catalog, keys: tuple[Item, ...]) -> str | None:
 
 
 class _Compiler:
-    def __init__(self, catalog: Catalog, reads: Reads | None = None) -> None:
+    def __init__(self, catalog: Catalog, dialect: Dialect, reads: Reads | None = None) -> None:
         self.catalog = catalog
+        self.dialect = dialect
         self.reads = reads if reads is not None else Reads()
         self.context = Context(catalog, self.reads, self._metric_rows)
         self.plan: QueryPlan | None = None
@@ -216,7 +217,7 @@ class _Compiler:
         for total in plan.totals:
             columns = {k.column: k.column for k in total.keys}
             totals.append((columns, self._select(total, columns)))
-        return combined(stages, names, plan.outputs, totals)
+        return combined(stages, names, plan.outputs, self.dialect, totals)
 
     def _stage(self, branch: Branch, plan: QueryPlan) -> Stage:
         shape = branch.shape
@@ -256,7 +257,7 @@ class _Compiler:
     def _metric_rows(self, name: str, group_by: tuple[str, ...]) -> tuple[exp.Select, str, tuple[str, ...]]:
         """A metric by entities, for a filter: its select, the value's column and the entities'."""
         request = MetricRequest(metrics=(MetricName(name),), group_by=tuple(GroupBy(g) for g in group_by))
-        inner = _Compiler(self.catalog, self.reads)
+        inner = _Compiler(self.catalog, self.dialect, self.reads)
         inner._known_at = self._known_at
         select, columns, _ = inner.query(request)
         return select, columns[-1], columns[:-1]

@@ -20,6 +20,7 @@ from penstock.semantic.leaves import Running, Shift
 from penstock.semantic.names import METRIC_TIME, Item, finer_or_same, is_standard
 from penstock.semantic.plain import within_range
 from penstock.semantic.plan import Branch, TimeRange, is_metric_time
+from penstock.semantic.reach import within_reach
 from penstock.semantic.resolve import Condition, items_in, reference_item
 from penstock.semantic.scope import Context, Scope
 from penstock.semantic.source import source_rows
@@ -166,7 +167,6 @@ class _OverTime:
     def _running(self, running: Running) -> Stage:
         """Join what lies in the range of each moment of the spine."""
         mode, alias, shifts = self._mode(), "daily" if self.base == "day" else "periods", self.shape.shifts
-        rows = self._rows(self.base, mode)
         spine = Spine(self.context, self.base, where=self.where)
         moment = exp.column(_MOMENT, alias)
         on: list[exp.Expr] = [exp.LTE(this=moment, expression=spine.moment.copy())]
@@ -178,6 +178,9 @@ class _OverTime:
             on.append(exp.GT(this=moment.copy(), expression=earlier(spine.moment, running.window)))
         elif running.grain_to_date is not None:
             on.append(exp.GTE(this=moment.copy(), expression=spine.start_of(running.grain_to_date)))
+        if self.time_range is not None and self.shape.non_additive is None and not shifts:
+            self.row_tests += within_reach(self.scope.time(), self.base, running, self.time_range)
+        rows = self._rows(self.base, mode)
         others: dict[str, exp.Expr] = {k.column: exp.column(k.column, alias) for k in self.other_keys}
         values = self._values(mode, alias)
         if shifts:

@@ -24,7 +24,7 @@ _ISO_DAY = "PENSTOCK_ISO_DAY_OF_WEEK"
 def render(tree: exp.Expr, dialect: Dialect, *, pretty: bool = True) -> str:
     """The tree as SQL text, laid out to be read where it is `pretty`, else on one line."""
     tree = tree.copy().transform(_SPARK if dialect == "spark" else _DUCKDB, copy=False)
-    return tree.sql(dialect=dialect, pretty=pretty, comments=False)
+    return tree.sql(dialect=dialect, pretty=pretty, comments=False, copy=False)
 
 
 def _spark(node: exp.Expr) -> exp.Expr:

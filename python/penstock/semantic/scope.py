@@ -11,7 +11,7 @@ from sqlglot import exp
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
 from penstock.manifest.model import Relation, SemanticModel, TimeSpine
 from penstock.semantic.catalog import Catalog, Hop, Place, validity
-from penstock.semantic.expressions import all_of, extracted, truncated, user_expression
+from penstock.semantic.expressions import all_of, extracted, truncated, user_expression, without_positions
 from penstock.semantic.names import Item, is_standard
 from penstock.semantic.resolve import Condition, reference_item
 from penstock.semantic.stage import selected, subquery
@@ -53,7 +53,7 @@ class Context:
 
     def table(self, relation: Relation, alias: str) -> exp.Expr:
         """A relation under an alias."""
-        return exp.alias_(relation_table(relation), alias, table=True)
+        return exp.alias_(relation_table(relation), alias, table=True, copy=False)
 
 
 def relation_table(relation: Relation) -> exp.Expr:
@@ -61,9 +61,9 @@ def relation_table(relation: Relation) -> exp.Expr:
     return _parsed_name(relation.name).copy()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _parsed_name(name: str) -> exp.Expr:
-    return exp.to_table(name, dialect="duckdb" if '"' in name else "spark")
+    return without_positions(exp.to_table(name, dialect="duckdb" if '"' in name else "spark"))
 
 
 @dataclass

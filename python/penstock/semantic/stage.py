@@ -56,7 +56,7 @@ def selected(
     distinct: bool = False,
 ) -> exp.Select:
     """The rows with columns selected, grouped by the first few of them, or by sets of them."""
-    select = rows.select(*(exp.alias_(e.copy(), name) for name, e in columns.items()), copy=False)
+    select = rows.select(*(exp.alias_(e.copy(), name, copy=False) for name, e in columns.items()), copy=False)
     if sets:
         tuples = [exp.Tuple(expressions=[exp.Literal.number(i) for i in numbers]) for numbers in sets]
         select.set("group", exp.Group(grouping_sets=[exp.GroupingSets(expressions=tuples)]))
@@ -73,5 +73,5 @@ def selected(
 
 
 def subquery(select: exp.Query, alias: str) -> exp.Expr:
-    """The select as a table under an alias."""
-    return exp.alias_(exp.Subquery(this=select), alias, table=True)
+    """The select as a table under an alias; the select itself, which is not to be used besides."""
+    return exp.alias_(exp.Subquery(this=select), alias, table=True, copy=False)

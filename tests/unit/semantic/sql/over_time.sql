@@ -53,6 +53,9 @@ INNER JOIN (
     DATE_TRUNC('DAY', orders.ordered_at) AS moment,
     SUM(orders.amount) AS revenue_7_days__sum
   FROM shop.orders AS orders
+  WHERE
+    orders.ordered_at < CAST('2024-02-01' AS TIMESTAMP) + INTERVAL 1 DAY
+    AND orders.ordered_at > CAST('2024-01-01' AS TIMESTAMP) - INTERVAL 7 DAY
   GROUP BY
     1
 ) AS daily
