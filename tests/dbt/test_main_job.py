@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from penstock.demo.build import build, changed_selection, remember_build
-from penstock.errors import PenstockError, UnknownNameError
+from penstock.errors import InvalidRequestError, PenstockError, UnknownNameError
 from penstock.semantic import MetricRequest
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ def test_sql_calls_the_model(flights: Project) -> None:
     [row] = flights.sql(statement).to_pylist()
     assert row["different"] == 0
     assert row["n"] > 5000
-    with pytest.raises(UnknownNameError, match="did you mean: arrival_delay"):
+    with pytest.raises(InvalidRequestError, match="did you mean: arrival_delay"):
         flights.sql("SELECT predict('arrival_dely', 1)")
 
 

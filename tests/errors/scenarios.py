@@ -220,6 +220,7 @@ def conflict(row: Row, request: pytest.FixtureRequest) -> Outcome:
 @scenario(
     "a version that never was", "no SQL", "an unknown table", "an unknown column", "an unknown function",
     "an unknown model", "a missing argument", "an unknown argument", "an argument of another type",
+    "an argument that cannot be cast",
     "too many arguments", "a function fails", "a missing file",
 )  # fmt: skip
 def in_spark(row: Row, request: pytest.FixtureRequest) -> Outcome:
@@ -229,7 +230,7 @@ def in_spark(row: Row, request: pytest.FixtureRequest) -> Outcome:
 @scenario("a model's file is damaged")
 def damaged_model(row: Row, request: pytest.FixtureRequest) -> Outcome:
     commands: Commands = request.getfixturevalue("commands")
-    [file] = (request.getfixturevalue("built").folder / "home" / "mlflow").rglob("model.pkl")
+    [file] = (request.getfixturevalue("built").folder / "home" / "warehouse" / "ml.db").rglob("model.pkl")
     whole = file.read_bytes()
     file.write_bytes(whole[:300])
     try:
