@@ -68,7 +68,7 @@ def commands(built: Place, next_build: Outcome, tmp_path_factory: pytest.TempPat
     yield running
     assert running.process.stdin is not None
     running.process.stdin.close()
-    running.process.wait(30)
+    running.process.wait(300)
 
 
 @pytest.fixture(scope="session")

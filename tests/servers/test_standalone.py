@@ -52,7 +52,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, second_project: Path) -> It
         assert loaded.returncode == 0, loaded.stderr
         with serving(place) as server:
             variables = {"PENSTOCK_SERVER_PORT": str(server.port), "JAVA_HOME": "/no/java", "PATH": "/usr/sbin"}
-            # Without the data tests, whose statements are like those of the models: they are run once, on the other build.
+            # Without the data tests, which run on the other build: their statements are like those of models.
             nodes = ("--exclude", "resource_type:test", "resource_type:unit_test")
             built = place.with_variables(variables).dbt("build", "--target", "cluster", *nodes)
             assert built.returncode == 0, built.stdout
