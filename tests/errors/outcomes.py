@@ -72,7 +72,6 @@ class Interrupted:
     first: Outcome
     second: Outcome
     jvm: int
-    seconds: float
     parts: int  # files of the table that lay there already
 
 

@@ -63,7 +63,6 @@ def test_debug_prints_the_traceback_too(parsed: Place) -> None:
 
 def test_ctrl_c_ends_the_build_and_its_jvm(interrupted: Interrupted) -> None:
     assert interrupted.parts > 0, "nothing of the table was written yet"
-    assert interrupted.seconds < 20
     assert gone(interrupted.jvm)
 
 
