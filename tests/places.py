@@ -18,6 +18,11 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 
 
+def outside() -> dict[str, str]:
+    """The environment without what MLflow puts into it in this process: a place has an MLflow of its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+
+
 PROJECT = {
     "dbt_project.yml": """
 name: penstock  # for the macros of the package
@@ -106,7 +111,7 @@ def make_place(folder: Path, project: Path | None = None, *, again: bool = False
     """The small project above, or a copy of the one in `project`, with a profile; or what is there already."""
     home = {"PENSTOCK_HOME": str(folder / "home"), "PENSTOCK_DRIVER_MEMORY": "1g"}
     if again:
-        return Place(folder, {**os.environ, **home})
+        return Place(folder, {**outside(), **home})
     shutil.copytree(ROOT / "macros", folder / "macros")
     for name, text in PROJECT.items() if project is None else ():
         (folder / name).parent.mkdir(exist_ok=True)
@@ -114,7 +119,7 @@ def make_place(folder: Path, project: Path | None = None, *, again: bool = False
     if project is not None:
         shutil.copytree(project, folder, dirs_exist_ok=True)
     shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")
-    return Place(folder, {**os.environ, **home})
+    return Place(folder, {**outside(), **home})
 
 
 def free_port() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import pytest
 from standalone import cluster, python_without_penstock
 
 from penstock.semantic import MetricRequest
-from places import Place, Server, beeline, serving
+from places import Place, Server, beeline, outside, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +40,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, second_project: Path) -> It
         place = Place(
             second_project,
             {
-                **os.environ,
+                **outside(),
                 "PENSTOCK_HOME": str(folder / "home"),
                 "PENSTOCK_SPARK_MASTER": master,
                 "PENSTOCK_DRIVER_MEMORY": "2g",
