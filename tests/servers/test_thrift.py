@@ -53,7 +53,7 @@ def test_a_taken_port_is_told_before_spark_starts(server: Server, tmp_path: Path
     assert done.stderr.splitlines() == [
         "Error: the server cannot listen there: address already in use",
         f"  where: 127.0.0.1:{server.port}",
-        f"  fix: stop what uses that port, or choose another: penstock serve --port {server.port + 1}",
+        f"  fix: stop what uses that port, or choose another: penstock serve --port {server.port + 2}",
     ]
     assert not (tmp_path / "home").exists()
 
