@@ -12,6 +12,7 @@ import json
 import math
 import random
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import duckdb
 from benchmarks import shared, star
 from benchmarks.claims import report
 from benchmarks.duel import HEADING, Timed, answered, distinct, duel
-from benchmarks.peers import ROOT, Worker, metricflow, penstock, pinned
+from benchmarks.peers import ROOT, Worker, metricflow, penstock
 from benchmarks.rows import difference, fetched
 from benchmarks.timing import middle
 
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200, help="distinct requests of a shape (200)")
     parser.add_argument("--places", nargs="*", choices=PLACES, default=PLACES, help="the manifests; all by default")
     asked = parser.parse_args()
-    print(f"peer: metricflow {pinned('metricflow', 'metricflow')}; the answers are run in duckdb {duckdb.__version__}")
+    print(f"peer: metricflow {version('metricflow')}; the answers are run in duckdb {duckdb.__version__}")
     SCRATCH.mkdir(parents=True, exist_ok=True)
     figures: Figures = {}
     medians: dict[str, dict[str, float]] = {shape: {} for shape in SHAPES}

@@ -1,4 +1,4 @@
-"""A system under test as a warm process of its own, in its own environment."""
+"""A system under test as a warm process of its own."""
 
 from __future__ import annotations
 
@@ -25,17 +25,16 @@ class Worker:
     Args:
         name: What it is called in the printed tables.
         script: The file in workers/.
-        python: The interpreter of its environment; without it, the one that runs the benchmark.
     """
 
-    def __init__(self, name: str, script: str, python: Path | None = None) -> None:
+    def __init__(self, name: str, script: str) -> None:
         self.name = name
         self._process = subprocess.Popen(
-            [str(python or sys.executable), str(HOME / "workers" / script)],
+            [sys.executable, str(HOME / "workers" / script)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT / "python")} if python is None else None,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "python")])},
         )
 
     def ask(self, do: str, **what: Any) -> dict[str, Any]:
@@ -65,13 +64,13 @@ class Worker:
 
 
 def penstock() -> Worker:
-    """Ourselves, in the environment that runs the benchmark."""
+    """Ourselves."""
     return Worker("penstock", "penstock_worker.py")
 
 
 def metricflow() -> Worker:
-    """MetricFlow, in the environment that `make` made from peers/metricflow.txt."""
-    return Worker("metricflow", "metricflow_worker.py", environment("metricflow") / "python")
+    """MetricFlow, in the version that dbt brings."""
+    return Worker("metricflow", "metricflow_worker.py")
 
 
 def environment(name: str) -> Path:
@@ -80,9 +79,3 @@ def environment(name: str) -> Path:
     if not programs.exists():
         raise SystemExit(f"{programs} is not there: run the benchmark by its make target, which makes it")
     return programs
-
-
-def pinned(name: str, package: str) -> str:
-    """The version of a package that a peer's environment is made with."""
-    lines = (HOME / "peers" / f"{name}.txt").read_text().splitlines()
-    return next(line.partition("==")[2] for line in lines if line.partition("==")[0] == package)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 from functools import partial
+from importlib.metadata import version
 from types import ModuleType
 
 import duckdb
@@ -17,7 +18,7 @@ from benchmarks import flights, tpch
 from benchmarks.cases import Case
 from benchmarks.claims import report
 from benchmarks.compile_time import SCRATCH
-from benchmarks.peers import metricflow, penstock, pinned
+from benchmarks.peers import metricflow, penstock
 from benchmarks.rows import Table, checksum, difference, fetched
 from benchmarks.timing import alternately, cpu_seconds, geometric_mean, middle
 
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="runs of each side at least, the median counts (5)")
     parser.add_argument("--places", nargs="*", choices=list(PLACES), default=list(PLACES), help="the data; all")
     asked = parser.parse_args()
-    print(f"peer: metricflow {pinned('metricflow', 'metricflow')}; engine: duckdb {duckdb.__version__}, one thread")
+    print(f"peer: metricflow {version('metricflow')}; engine: duckdb {duckdb.__version__}, one thread")
     SCRATCH.mkdir(parents=True, exist_ok=True)
     ratios: dict[Case, float] = {}
     for place in asked.places:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import json
 import logging
 import math
 import random
@@ -86,10 +87,10 @@ def table(con: Any, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
 
 @pytest.fixture(scope="module")
 def metricflow() -> Any:
-    from peer import MetricFlow
+    from benchmarks.metricflow_sql import MetricFlow
 
     logging.disable(logging.CRITICAL)
-    yield MetricFlow(shop.MANIFEST)
+    yield MetricFlow(json.dumps(shop.MANIFEST))
     logging.disable(logging.NOTSET)
 
 

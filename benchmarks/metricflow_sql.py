@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from typing import TYPE_CHECKING, Any
 
 from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
@@ -13,7 +12,7 @@ from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_d
 from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class _Client:
@@ -29,11 +28,15 @@ class _Client:
 
 
 class MetricFlow:
-    """Compiles requests with MetricFlow."""
+    """Compiles requests with MetricFlow: its engine is built once, each request is explained anew.
 
-    def __init__(self, manifest: Mapping[str, Any]) -> None:
-        parsed = parse_manifest_from_dbt_generated_manifest(json.dumps(manifest))
-        self._engine = MetricFlowEngine(SemanticManifestLookup(parsed), _Client())  # type: ignore[arg-type]
+    Args:
+        manifest: The JSON text of a semantic manifest.
+    """
+
+    def __init__(self, manifest: str) -> None:
+        parsed = parse_manifest_from_dbt_generated_manifest(manifest)
+        self._engine = MetricFlowEngine(SemanticManifestLookup(parsed), _Client())
 
     def sql(self, request: Mapping[str, Any]) -> str:
         """The SQL for a request in the form of the conformance protocol; metrics and group-by items are names."""
@@ -52,3 +55,8 @@ class MetricFlow:
         statement = self._engine.explain(asked).sql_statement
         assert not list(statement.bind_parameter_set.param_items)
         return str(statement.sql)
+
+    def dimensions(self, metrics: Sequence[str]) -> list[str]:
+        """The names that these metrics can be grouped by, without their time grains."""
+        found = self._engine.simple_dimensions_for_metrics(list(metrics))
+        return sorted(d.granularity_free_dunder_name for d in found)
