@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidRequestError, PenstockError, nearest
 from penstock.manifest.model import SemanticManifest
 from penstock.semantic.catalog import Catalog, catalog_of
 from penstock.semantic.combine import worked_out
 from penstock.semantic.compile import context_of
 from penstock.semantic.droppable import droppable_joins
-from penstock.semantic.expressions import all_of
+from penstock.semantic.expressions import all_of, found_parts
 from penstock.semantic.leaves import Leaf, Leaves
 from penstock.semantic.metric_yaml import yaml_of
 from penstock.semantic.names import METRIC_TIME, Item, finer_or_same
@@ -181,11 +182,13 @@ class _Build:
             return "a dimension of the view has its name"
         leaves = Leaves(self.catalog)
         try:
-            leaves.metric(name, ())
+            value = leaves.metric(name, ())
             for leaf in leaves.found:
                 reason = self._leaf_reason(leaf)
                 if reason is not None:
                     return reason
+            if _differs_without_groups(value, leaves.found):
+                return "where no row passes its filter, an answer has a value for it, but a group has none"
             scope = self._scope()
             for leaf in leaves.found:
                 _tested_value(scope, leaf)
@@ -222,16 +225,14 @@ class _Build:
         leaves = Leaves(self.catalog)
         outputs = tuple(Output(name, leaves.metric(name, ())) for name in metrics)
         source = _Source({item.column: scope.item(item) for item in items})
-        values, found = {}, {}
+        values = {}
         for leaf, column in leaves.found.items():
             value, test = _tested_value(scope, leaf)
             own_value = source.column(f"{column}__value", value)
             own_test = source.column(f"{column}__filter", test) if test is not None else None
-            if own_test is not None:
-                found[column] = _mark(own_test)
-            values[column] = aggregated(leaf, own_value, own_test, found.get(column))
+            values[column] = aggregated(leaf, own_value, own_test, None)
         dimensions = tuple(item.column for item in items)
-        stage = Stage(scope.rows(), {d: exp.column(d) for d in dimensions}, values, grouped=True, found=found)
+        stage = Stage(scope.rows(), {d: exp.column(d) for d in dimensions}, values, grouped=True)
         measures = worked_out(stage, outputs)
         return MetricView(
             yaml=yaml_of(
@@ -289,10 +290,20 @@ def _tested_value(scope: Scope, leaf: Leaf) -> tuple[exp.Expr, exp.Expr | None]:
     return scope.value(leaf.aggregation.expr, f"metric {leaf.metric}"), all_of(tests)
 
 
-def _mark(test: exp.Expr) -> exp.Expr:
-    """1 for a group in which some row passes the test, and for no rows at all, of which a count is 0."""
-    passed = exp.Case(ifs=[exp.If(this=test.copy(), true=exp.Literal.number(1))], default=exp.Literal.number(0))
-    return exp.Coalesce(this=exp.Max(this=passed), expressions=[exp.Literal.number(1)])
+def _differs_without_groups(value: exp.Expr, leaves: Mapping[Leaf, str]) -> bool:
+    """Whether a metric is not NULL over no rows, and filtered: a measure can't know whether it is asked by groups.
+
+    Without groups, such a metric has that value where no row passes; in a group it is NULL there.
+    """
+    filtered = {column for leaf, column in leaves.items() if leaf.own or leaf.extra}
+    if any(
+        aggregate(leaf.aggregation.agg).over_nothing is not None
+        for leaf, column in leaves.items()
+        if column in filtered
+    ):
+        return True
+    marked = (found_parts(node) for node in value.find_all(exp.Anonymous))
+    return any(parts is not None and filtered.issuperset(parts[1]) for parts in marked)
 
 
 def _grains_from(declared: str) -> tuple[str, ...]:

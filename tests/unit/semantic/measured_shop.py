@@ -25,6 +25,7 @@ MANIFEST = with_metrics(
     derived(
         "gifted_or_not", "COALESCE(gift_buyers, -1) + COALESCE(member_revenue, 0)", "gift_buyers", "member_revenue"
     ),
+    derived("gifts_and_all", "COALESCE(gift_revenue, 0) * 2 + COALESCE(revenue, 1)", "gift_revenue", "revenue"),
     derived("each_gift", "gifts_twice / gift_buyers", "gifts_twice", "gift_buyers"),
     shop._simple("gifts_or_0", "orders", "sum", "amount", GIFTS, fill_nulls_with=0),
     # such text must not end the YAML, nor be read as its syntax

@@ -56,6 +56,10 @@ REASONS = {
         "revenue_month_to_date": "cumulative",
         "buyers_30_days": "cumulative",
         "gifts_7_days": "cumulative",
+        "gift_buyers": "a group has none",
+        "gifts_twice": "a group has none",
+        "gifted_or_not": "a group has none",
+        "each_gift": "a group has none",
     },
     "refunds": {"refund_rate": "'orders'", "net_revenue": "'orders'", "net_twice": "'orders'"},
     "visits": {"visit_to_order": "conversion"},
@@ -75,7 +79,7 @@ def test_what_is_not_expressed_has_a_reason(model: str) -> None:
 def test_what_is_expressed_is_in_the_view() -> None:
     reasons = reasons_against(MANIFEST, "orders")
     assert metric_view(MANIFEST, "orders").metrics == tuple(n for n, reason in reasons.items() if reason is None)
-    assert {"buyers", "gift_share", "quantity_p90", "big_spender_orders"} <= set(
+    assert {"buyers", "gift_share", "quantity_p90", "big_spender_orders", "gifts_and_all"} <= set(
         metric_view(MANIFEST, "orders").metrics
     )
 
@@ -273,11 +277,11 @@ def test_a_filter_gives_the_numbers_of_requests(name: str, group_by: tuple[str, 
         assert_same(view, group_by, where)
 
 
-def test_a_filter_that_nothing_passes_is_null_even_in_one_row() -> None:
-    """Where a request says 0: a measure doesn't know whether it is grouped."""
+def test_without_rows_the_numbers_are_those_of_requests() -> None:
     asked = MetricRequest(("gift_buyers",), where=("{{ Entity('product') }} = 8",))
-    assert rows(compile_request(MANIFEST, asked, "duckdb").sql) == [{"gift_buyers": 0}]
-    assert measured(VIEWS["orders"], (), "product = 8")[0]["gift_buyers"] is None
+    assert rows(compile_request(MANIFEST, asked, "duckdb").sql) == [{"gift_buyers": 0}]  # which no measure could say
+    assert_same(VIEWS["orders"], (), ("product = 8", "{{ Entity('product') }} = 8"))  # orders, and no gifts
+    assert_same(VIEWS["orders"], (), ("product = -1", "{{ Entity('product') }} = -1"))
 
 
 def test_every_path_is_a_name_in_requests() -> None:
