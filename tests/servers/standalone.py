@@ -27,7 +27,7 @@ def cluster(folder: Path) -> Iterator[str]:
         master = folder / "master"
         running.enter_context(_daemon(master, "master.Master", "--port", str(port)))
         for name in ("worker1", "worker2"):
-            options = ("--cores", "1", "--memory", "1g", "--work-dir", str(folder / name / "work"), url)
+            options = ("--cores", "1", "--memory", "1g", "--work-dir", str(folder / name / "applications"), url)
             running.enter_context(_daemon(folder / name, "worker.Worker", *options))
         until = time.monotonic() + 60
         while (master / "log").read_text().count("Registering worker") < 2:

@@ -169,6 +169,34 @@ def test_jobs_are_for_users(guarded: Server, folder: Path, header: str) -> None:
         urllib.request.urlopen(request, context=context)
 
 
+def test_jobs_come_by_ipv6(folder: Path) -> None:
+    from penstock.servers.client import Client, JobFailed
+    from penstock.servers.client import Server as Address
+    from penstock.servers.jobs import serve_jobs
+    from penstock.servers.listen import Listen
+
+    if not Path("/proc/net/if_inet6").exists():
+        pytest.skip("this machine has no IPv6")
+    listen = Listen("::1", free_port(), folder / "users.txt")
+    client = Client(Address("::1", listen.port, USER, PASSWORD))
+    with serve_jobs(None, listen), pytest.raises(JobFailed, match="newSession"):  # as far as Spark
+        client.run_python_model("def", name="m", file="m.py", settings={})
+
+
+def test_a_line_that_is_taken_out_lets_nobody_in(guarded: Server, folder: Path) -> None:
+    from thrift.transport.TTransport import TTransportException
+
+    users = folder / "users.txt"
+    text = users.read_text()
+    users.write_text("".join(line for line in text.splitlines(True) if not line.startswith(f"{USER}:")))
+    try:
+        with pytest.raises(TTransportException, match="Error validating the login"):
+            connect(guarded, USER, PASSWORD)
+    finally:
+        users.write_text(text)
+    connect(guarded, USER, PASSWORD)
+
+
 OPEN = "other machines can reach this address: it needs users and TLS"
 
 

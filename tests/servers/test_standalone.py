@@ -88,7 +88,7 @@ def test_executors_are_other_processes_in_other_folders(served: Server) -> None:
     where = "reflect('java.lang.System', 'getProperty', 'user.dir')"
     # A scan of many files, so that both workers have a part.
     found = rows(served, f"SELECT {where}, count(*) FROM nycflights13.flights GROUP BY 1")
-    folders = {re.search(r"/(worker[12])/work/app-", row[0]).group(1) for row in found}  # type: ignore[union-attr]
+    folders = {re.search(r"/(worker[12])/applications/app-", row[0]).group(1) for row in found}  # type: ignore[union-attr]
     assert folders == {"worker1", "worker2"}
 
 

@@ -93,7 +93,8 @@ class Client:
             address = json.loads(address_file(server.port).read_text())
             return address["url"], f"Bearer {address['token']}"
         login = base64.b64encode(f"{server.user}:{server.password}".encode()).decode()
-        return f"http{'s' if server.tls else ''}://{server.host}:{server.port + 1}", f"Basic {login}"
+        host = f"[{server.host}]" if ":" in server.host else server.host  # an IPv6 address
+        return f"http{'s' if server.tls else ''}://{host}:{server.port + 1}", f"Basic {login}"
 
     def _not_there(self, error: OSError) -> EnvironmentProblem:
         server = self._server

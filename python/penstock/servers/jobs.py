@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import secrets
+import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -67,7 +68,7 @@ def _for_users(spark: SparkSession, listen: Listen) -> Iterator[ThreadingHTTPSer
             return False
         return scheme == "Basic" and bool(colon) and is_right(users, name, password)
 
-    server = _server(spark, (listen.host, listen.port + 1), allows)
+    server = _HttpServer(listen.host, listen.port + 1, spark, allows)
     if listen.certificate:
         # The handshake is left to the request's own thread, so that a silent client holds up nobody.
         server.socket = listen.tls().wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
@@ -78,7 +79,7 @@ def _for_users(spark: SparkSession, listen: Listen) -> Iterator[ThreadingHTTPSer
 def _for_own_user(spark: SparkSession, port: int) -> Iterator[ThreadingHTTPServer]:
     token = secrets.token_urlsafe(32)
     expected = f"Bearer {token}".encode()
-    server = _server(spark, ("127.0.0.1", 0), lambda given: hmac.compare_digest(given.encode(), expected))
+    server = _HttpServer("127.0.0.1", 0, spark, lambda given: hmac.compare_digest(given.encode(), expected))
     file = address_file(port)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)  # of a server that was killed
@@ -91,10 +92,12 @@ def _for_own_user(spark: SparkSession, port: int) -> Iterator[ThreadingHTTPServe
         file.unlink(missing_ok=True)
 
 
-def _server(spark: SparkSession, address: tuple[str, int], allows: Allows) -> ThreadingHTTPServer:
-    server = ThreadingHTTPServer(address, partial(_Handler, jobs=_jobs(spark), allows=allows))
-    server.daemon_threads = True
-    return server
+class _HttpServer(ThreadingHTTPServer):
+    """A thread a request, over IPv4 or IPv6 as the host's name or address asks."""
+
+    def __init__(self, host: str, port: int, spark: SparkSession, allows: Allows) -> None:
+        self.address_family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        super().__init__((str(address[0]), int(address[1])), partial(_Handler, jobs=_jobs(spark), allows=allows))
 
 
 def _jobs(spark: SparkSession) -> Mapping[str, Job]:
