@@ -4,10 +4,12 @@ SELECT
   regions.region_name AS customer__region__region_name,
   SUM(orders.amount) AS revenue
 FROM shop.orders AS orders
-LEFT JOIN shop.customers AS customers
+LEFT JOIN (
+  shop.customers AS customers
+    LEFT JOIN shop.regions AS regions
+      ON customers.region_id = regions.region_id
+)
   ON orders.customer_id = customers.customer_id
-LEFT JOIN shop.regions AS regions
-  ON customers.region_id = regions.region_id
 GROUP BY
   1;
 
