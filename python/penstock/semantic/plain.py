@@ -45,10 +45,30 @@ def plain_stage(context: Context, branch: Branch, keys: tuple[Item, ...], time_r
         values={
             column: aggregated(leaf, found[_value_name(column)], own[column], marks.get(column))
             for column, leaf in branch.leaves
-        },
+        }
+        | _sums_of_computed_values(context, branch, values, own),
         grouped=True,
         found=marks,
     )
+
+
+def _sums_of_computed_values(
+    context: Context, branch: Branch, values: dict[str, exp.Expr], own: dict[str, exp.Expr | None]
+) -> dict[str, exp.Expr]:
+    """Filtered sums of values that another leaf adds up for all rows: DuckDB works such a value out once.
+
+    Only of these, because a value that its filter guards, against an overflow say, may fail for other rows.
+    """
+    if context.dialect != "duckdb":
+        return {}
+    computed = {values[column] for column, test in own.items() if test is None}
+    sums = {}
+    for column, leaf in branch.leaves:
+        test, value = own[column], values[column]
+        if test is not None and leaf.aggregation.agg == "sum" and value in computed and not isinstance(value, exp.Literal):
+            total = aggregate("sum").over_rows(value)
+            sums[column] = exp.Filter(this=total, expression=exp.Where(this=test.copy()))
+    return sums
 
 
 def aggregated(leaf: Leaf, value: exp.Expr, test: exp.Expr | None, mark: exp.Expr | None) -> exp.Expr:
