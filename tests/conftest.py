@@ -27,6 +27,13 @@ for _name in [name for name in os.environ if name.startswith(("DBT_", "MLFLOW_")
     del os.environ[_name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In several processes, a folder's tests stay together, and so do all that use the tables of the demo."""
+    for item in items:
+        on_demo = "project_folder" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("demo" if on_demo else str(item.path.parent)))
+
+
 @pytest.fixture(scope="session")
 def project_folder() -> Path:
     """A copy of the dbt project with a profile, so that `target/` and logs stay out of the checkout."""
