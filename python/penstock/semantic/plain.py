@@ -62,10 +62,15 @@ def _sums_of_computed_values(
     if context.dialect != "duckdb":
         return {}
     computed = {values[column] for column, test in own.items() if test is None}
-    sums = {}
+    sums: dict[str, exp.Expr] = {}
     for column, leaf in branch.leaves:
         test, value = own[column], values[column]
-        if test is not None and leaf.aggregation.agg == "sum" and value in computed and not isinstance(value, exp.Literal):
+        if (
+            test is not None
+            and leaf.aggregation.agg == "sum"
+            and value in computed
+            and not isinstance(value, exp.Literal)
+        ):
             total = aggregate("sum").over_rows(value)
             sums[column] = exp.Filter(this=total, expression=exp.Where(this=test.copy()))
     return sums
