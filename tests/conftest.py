@@ -27,6 +27,7 @@ for _name in [name for name in os.environ if name.startswith(("DBT_", "MLFLOW_")
     del os.environ[_name]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In several processes, a folder's tests stay together, and so do all that use the tables of the demo."""
     for item in items:
