@@ -15,7 +15,7 @@ FROM (
   LEFT JOIN shop.customers AS customers
     ON orders.customer_id = customers.customer_id
   WHERE
-    DATE_TRUNC('DAY', orders.ordered_at) >= '2024-01-01'
+    orders.ordered_at >= CAST('2024-01-01' AS TIMESTAMP)
   GROUP BY
     1,
     2
@@ -29,7 +29,7 @@ FROM (
   LEFT JOIN shop.customers AS customers
     ON refunds.customer_id = customers.customer_id
   WHERE
-    DATE_TRUNC('DAY', refunds.refunded_at) >= '2024-01-01'
+    refunds.refunded_at >= CAST('2024-01-01' AS TIMESTAMP)
   GROUP BY
     1,
     2
