@@ -20,7 +20,7 @@ from penstock.semantic.leaves import Running, Shift
 from penstock.semantic.names import METRIC_TIME, Item, finer_or_same, is_standard
 from penstock.semantic.plain import within_range
 from penstock.semantic.plan import Branch, TimeRange, is_metric_time
-from penstock.semantic.reach import within_reach
+from penstock.semantic.reach import limits_of, reach_of_offset, reach_of_total
 from penstock.semantic.resolve import Condition, items_in, reference_item
 from penstock.semantic.scope import Context, Scope
 from penstock.semantic.source import source_rows
@@ -74,9 +74,8 @@ class _OverTime:
             return self._running(self.shape.running)
         grain = self._grain_to_join_first()
         if grain is not None:
-            rows = self._rows(grain, "done")
-            return self._shifted(rows, grain, grouped=False)
-        return self._shifted(self._rows(self.base, self._mode()), self.base, grouped=True)
+            return self._shifted(None, grain, mode="done")
+        return self._shifted(None, self.base, mode=self._mode())
 
     def _is_time(self, item: Item) -> bool:
         return is_metric_time(self.context.catalog, item, self.shape.model, self.shape.time_dimension)
@@ -178,23 +177,25 @@ class _OverTime:
             on.append(exp.GT(this=moment.copy(), expression=earlier(spine.moment, running.window)))
         elif running.grain_to_date is not None:
             on.append(exp.GTE(this=moment.copy(), expression=spine.start_of(running.grain_to_date)))
-        if self.time_range is not None and self.shape.non_additive is None and not shifts:
-            self.row_tests += within_reach(self.scope.time(), self.base, running, self.time_range)
+        tests = self._tests(spine, alias, 0)
+        if self.shape.non_additive is None:
+            limits = limits_of(spine.moment, tests)
+            self.row_tests += reach_of_total(self.scope.time(), self.base, running, limits)
         rows = self._rows(self.base, mode)
         others: dict[str, exp.Expr] = {k.column: exp.column(k.column, alias) for k in self.other_keys}
         values = self._values(mode, alias)
         if shifts:
             carried = {name: exp.column(name, alias) for name in self.hidden.values()}
             keys = {_MOMENT: spine.moment.copy(), **others, **carried}
-            joined = self._join(spine, rows, alias, on, self._tests(spine, alias, 0), shown=False)
+            joined = self._join(spine, rows, alias, on, tests, shown=False)
             totals = selected(joined, {**keys, **values}, group_by=len(keys))
-            shown = self._shifted(totals, self.base, grouped=False, keep_moment=self._coarse())
+            shown = self._shifted(totals, self.base, mode="done", keep_moment=self._coarse())
             return self._by_period(self._filled(shown), running)
         times = {k.column: spine.item(k) for k in self.time_keys}
         keys = {**times, **others}
         if self._coarse() and self.time_keys:
             keys = {_MOMENT: spine.moment.copy(), **keys}
-        joined = self._join(spine, rows, alias, on, self._tests(spine, alias, 0))
+        joined = self._join(spine, rows, alias, on, tests)
         return self._by_period(self._filled(Stage(joined, keys, values, grouped=True)), running)
 
     def _filled(self, stage: Stage) -> Stage:
@@ -269,8 +270,8 @@ class _OverTime:
         outer.rows = outer.rows.where(first, copy=False)
         return outer
 
-    def _shifted(self, rows: exp.Select, grain: str, *, grouped: bool, keep_moment: bool = False) -> Stage:
-        """Put at each moment of the spine what lies an offset before it."""
+    def _shifted(self, totals: exp.Select | None, grain: str, *, mode: str, keep_moment: bool = False) -> Stage:
+        """Put at each moment of the spine what lies an offset before it: of running totals, or else of the rows."""
         alias = "earlier"
         spine, moved = self._spine_and_source(grain)
         on = [exp.EQ(this=exp.column(_MOMENT, alias), expression=moved)]
@@ -278,9 +279,13 @@ class _OverTime:
         keys |= {k.column: spine.item(k) for k in self.time_keys}
         keys |= {k.column: exp.column(k.column, alias) for k in self.other_keys}
         tests = self._tests(spine, alias, 1)
+        if totals is None and self.shape.non_additive is None and not isinstance(spine, OffsetSpine):
+            limits = limits_of(spine.moment, tests)
+            self.row_tests += reach_of_offset(self.scope.time(), grain, self._source, limits)
+        rows = self._rows(grain, mode) if totals is None else totals
+        grouped = mode != "done"
         if grouped and any(s.to_grain for s in self.shape.shifts):
             tests += self._period_starts(spine)
-        mode = self._mode() if grouped else "done"
         return Stage(self._join(spine, rows, alias, on, tests), keys, self._values(mode, alias), grouped)
 
     def _spine_and_source(self, grain: str) -> tuple[Spine, exp.Expr]:
@@ -291,7 +296,7 @@ class _OverTime:
             custom = OffsetSpine(self.context, window, only_periods=only)
             return custom, truncated(grain, custom.source)
         spine = Spine(self.context, grain, where=self.where)
-        return spine, self._moved(spine.moment, len(self.shape.shifts))
+        return spine, self._source(spine.moment)
 
     def _period_starts(self, spine: Spine) -> list[exp.Expr]:
         """The value at the start of a period counts once in the longer period asked for, not once a day of it."""
@@ -301,6 +306,10 @@ class _OverTime:
         starts = [exp.EQ(this=spine.item(k), expression=spine.moment.copy()) for k in self.time_keys if k.grain]
         test = any_of(starts)
         return [] if test is None else [test]
+
+    def _source(self, shown: exp.Expr) -> exp.Expr:
+        """The moment from which the value comes that is shown at a moment."""
+        return self._moved(shown, len(self.shape.shifts))
 
     def _moved(self, moment: exp.Expr, down_from: int, down_to: int = 0) -> exp.Expr:
         """The moment that a value is taken from, seen from the moment at which it is shown."""
@@ -335,7 +344,7 @@ class _OverTime:
                 return spine.item(item)
             return self.scope.of_time(moment, item, self.base)
 
-        return condition.filter.bind(column)
+        return condition.bind(column)
 
     def _join(
         self,
