@@ -97,8 +97,7 @@ FROM (
       THEN moved.first + (
         numbered.place - 1
       ) * INTERVAL 1 DAY
-    END AS moment,
-    moved.later AS period
+    END AS moment
   FROM (
     SELECT
       days.day AS source,
@@ -109,7 +108,6 @@ FROM (
   INNER JOIN (
     SELECT
       periods.period AS period,
-      LEAD(periods.period, 1) OVER (ORDER BY periods.period) AS later,
       LEAD(periods.first, 1) OVER (ORDER BY periods.period) AS first,
       LEAD(periods.last, 1) OVER (ORDER BY periods.period) AS last
     FROM (
