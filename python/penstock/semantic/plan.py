@@ -11,7 +11,7 @@ from sqlglot import exp
 from penstock.errors import InvalidRequestError
 from penstock.manifest.model import NonAdditive
 from penstock.semantic.calculations import Share
-from penstock.semantic.catalog import Catalog
+from penstock.semantic.catalog import Catalog, validity
 from penstock.semantic.expressions import if_found, ratio
 from penstock.semantic.known import Known
 from penstock.semantic.leaves import ConversionOf, Leaf, Leaves, Running, Shift
@@ -223,9 +223,27 @@ def _shape(catalog: Catalog, leaf: Leaf, keys: tuple[Item, ...], time_range: Tim
         conversion=leaf.conversion,
     )
     if special.plain:
-        needs_time = timed_keys or timed_conditions or time_range is not None or leaf.known or catalog.has_validity
+        needs_time = (
+            timed_keys
+            or timed_conditions
+            or time_range is not None
+            or leaf.known
+            or _valid_for_a_time(catalog, model, keys, conditions)
+        )
         return special if needs_time else replace(special, time_dimension=None)
     return replace(special, own=leaf.own, extra=leaf.extra, known=leaf.known)
+
+
+def _valid_for_a_time(catalog: Catalog, model: str, keys: tuple[Item, ...], conditions: tuple[Condition, ...]) -> bool:
+    """Whether rows that hold for a time only may be joined."""
+    if not catalog.has_validity:
+        return False
+    found = [items_in(catalog, model, c) for c in conditions]
+    if any(items is None for items in found) or any(k.kind == "metric" for k in keys):
+        return True  # the way to a metric's entity is not known here
+    items = [*keys, *(i for some in found for i in some or ())]
+    places = [catalog.place(model, i.links, i.element) for i in items if i.kind != "metric_time"]
+    return any(validity(catalog.manifest.model(hop.model)) for p in places if p is not None for hop in p.hops)
 
 
 def _looks_at_time(catalog: Catalog, model: str, time: str | None, condition: Condition) -> bool:
