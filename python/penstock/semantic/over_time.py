@@ -1,7 +1,7 @@
 """Pass: leaves that look at other times than their rows' own: cumulative ranges and offsets.
 
-What can be added up is added up first, one row a period, and only then joined to the time spine; the rest is joined row
-by row.
+What can be added up is added up first, one row a period, and only then joined to the time spine. Of what is counted by
+its values each is joined once a period, the rest row by row.
 """
 
 from __future__ import annotations
@@ -147,7 +147,12 @@ class _OverTime:
                 taken[column] = value
             else:
                 taken |= {f"{column}__{part.name}": part.partial(value) for part in entry.parts}
-        return selected(rows, taken, group_by=0 if mode == "rows" else len(columns))
+        if mode == "rows":
+            return selected(rows, taken, distinct=self._only_values_count())
+        return selected(rows, taken, group_by=len(columns))
+
+    def _only_values_count(self) -> bool:
+        return all(aggregate(leaf.aggregation.agg).idempotent for _, leaf in self.branch.leaves)
 
     def _values(self, mode: str, alias: str) -> dict[str, exp.Expr]:
         """The leaves' values from joined rows that `_rows` made."""

@@ -73,7 +73,7 @@ SELECT
   COUNT(DISTINCT daily.buyers_30_days) AS buyers_30_days
 FROM shop.days AS spine
 INNER JOIN (
-  SELECT
+  SELECT DISTINCT
     DATE_TRUNC('DAY', orders.ordered_at) AS moment,
     orders.customer_id AS buyers_30_days
   FROM shop.orders AS orders
