@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from penstock.manifest.model import Window
-from penstock.semantic.calendar import start_of_period, text_of
+from penstock.semantic.calendar import next_period, start_of_period, text_of
 from penstock.semantic.expressions import earlier, later, timestamp
 from penstock.semantic.leaves import Running
 from penstock.semantic.names import is_standard
@@ -28,7 +28,7 @@ _DAYS = {"month": 31, "quarter": 92, "year": 366}
 
 @dataclass(frozen=True)
 class Limits:
-    """Moments of which none that counts comes before (`least`) or after (`most`)."""
+    """Moments that are written down, of which none that counts comes before (`least`) or after (`most`)."""
 
     least: tuple[dt.datetime, ...] = ()
     most: tuple[dt.datetime, ...] = ()
@@ -48,7 +48,9 @@ def limits_of(moment: exp.Expr, tests: Iterable[exp.Expr]) -> Limits:
             continue
         if not isinstance(test, (exp.LT, exp.LTE)):
             least.append(limit)
-        if not isinstance(test, (exp.GT, exp.GTE)):
+        if isinstance(test, exp.LT) and limit > dt.datetime.min:
+            most.append(limit - dt.timedelta(microseconds=1))
+        elif isinstance(test, (exp.LTE, exp.EQ)):
             most.append(limit)
     return Limits(tuple(least), tuple(most))
 
@@ -73,7 +75,7 @@ def reach_of_total(time: exp.Expr, base: str, running: Running, shown: Limits) -
     """
     if base not in _LENGTHS:
         return []
-    tests = _until(time, base, map(_written, shown.most))
+    tests: list[exp.Expr] = [exp.LT(this=time.copy(), expression=_end(base, most)) for most in shown.most]
     for least in shown.least:
         if running.window is not None:
             tests.append(exp.GT(this=time.copy(), expression=earlier(_written(least), running.window)))
@@ -93,8 +95,12 @@ def reach_of_offset(time: exp.Expr, grain: str, moved: Callable[[exp.Expr], exp.
     """
     if grain not in _LENGTHS:
         return []
-    least = [exp.GTE(this=time.copy(), expression=moved(_written(moment))) for moment in shown.least]
-    return [*_until(time, grain, (moved(_written(moment)) for moment in shown.most)), *least]
+    ends = (_after(grain, moved(_start(grain, most))) for most in shown.most)
+    begins = (moved(_written(least)) for least in shown.least)
+    return [
+        *(exp.LT(this=time.copy(), expression=end) for end in ends),
+        *(exp.GTE(this=time.copy(), expression=begin) for begin in begins),
+    ]
 
 
 def reach_of_conversions(time: exp.Expr, grain: str, window: Window | None, base: Limits) -> list[exp.Expr]:
@@ -114,16 +120,25 @@ def reach_of_conversions(time: exp.Expr, grain: str, window: Window | None, base
     # a month after the last of January is the last of February, from which a month back is another day of January
     days = _DAYS.get(window.grain)
     longest = window if days is None else Window(count=window.count * days, grain="day")
-    return [*_until(time, grain, (later(_written(moment), longest) for moment in base.most)), *tests]
-
-
-def _until(time: exp.Expr, grain: str, most: Iterable[exp.Expr]) -> list[exp.Expr]:
-    """The last period begins before the limit, and its rows may lie behind that."""
-    return [exp.LT(this=time.copy(), expression=later(moment, Window(count=1, grain=grain))) for moment in most]
+    ends = (_after(grain, later(_start(grain, most), longest)) for most in base.most)
+    return [*(exp.LT(this=time.copy(), expression=end) for end in ends), *tests]
 
 
 def _start(grain: str, moment: dt.datetime) -> exp.Expr:
     return _written(start_of_period(moment, grain))
+
+
+def _end(grain: str, moment: dt.datetime) -> exp.Expr:
+    start = start_of_period(moment, grain)
+    try:
+        return _written(next_period(start, grain))
+    except (OverflowError, ValueError):  # engines may have later years
+        return _after(grain, _written(start))
+
+
+def _after(grain: str, start: exp.Expr) -> exp.Expr:
+    """The end of the period that starts at a moment."""
+    return later(start, Window(count=1, grain=grain))
 
 
 def _written(moment: dt.datetime) -> exp.Expr:
