@@ -47,6 +47,15 @@ def unused_joins(tree: exp.Expr) -> list[str]:
     return found
 
 
+def repeated_aggregates(tree: exp.Expr) -> list[str]:
+    """The aggregates that one select works out more than once."""
+    found = []
+    for select in tree.find_all(exp.Select):
+        own = (a for e in select.expressions for a in e.find_all(exp.AggFunc) if a.parent_select is select)
+        found += [aggregate for aggregate, count in Counter(a.sql() for a in own).items() if count > 1]
+    return found
+
+
 def full_joins(tree: exp.Expr) -> int:
     """How many joins keep the rows of both sides."""
     return sum(join.side == "FULL" for join in tree.find_all(exp.Join))

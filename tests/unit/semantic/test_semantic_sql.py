@@ -60,7 +60,7 @@ def test_sql_holds_to_the_laws(path: Path, case: Case, con: Any) -> None:
     assert laws.scans(tree) == case.holds["scans"]
     for column, expected in case.holds.get("bounds", {}).items():
         assert [[str(end)[:10] if end else None for end in ends] for ends in laws.bounds(tree, column, con)] == expected
-    assert laws.unused_columns(tree) == laws.unused_joins(tree) == []
+    assert laws.unused_columns(tree) == laws.unused_joins(tree) == laws.repeated_aggregates(tree) == []
     assert laws.joined_row_by_row(tree) == case.holds.get("row_by_row", [])
     # the values of a join without metrics are those of both of its sides
     assert laws.full_joins(tree) == 0 or not case.request.get("metrics")

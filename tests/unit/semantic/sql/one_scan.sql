@@ -140,17 +140,17 @@ GROUP BY
   1;
 
 -- title: two times of a fact are one scan where no time is asked for
--- request: {"metrics": ["revenue", "paid_revenue"], "group_by": ["customer"]}
+-- request: {"metrics": ["buyers", "paid_revenue"], "group_by": ["customer"]}
 -- holds: {"scans": {"orders": 1}}
 -- before:
 SELECT COALESCE(placed.customer_id, paid.customer_id), placed.value, paid.value
-FROM (SELECT customer_id, SUM(amount) AS value FROM shop.orders GROUP BY customer_id) placed
+FROM (SELECT customer_id, COUNT(DISTINCT customer_id) AS value FROM shop.orders GROUP BY customer_id) placed
 FULL JOIN (SELECT customer_id, SUM(amount) AS value FROM shop.orders GROUP BY customer_id) paid
   ON placed.customer_id IS NOT DISTINCT FROM paid.customer_id;
 -- after:
 SELECT
   orders.customer_id AS customer,
-  SUM(orders.amount) AS revenue,
+  COUNT(DISTINCT orders.customer_id) AS buyers,
   SUM(orders.amount) AS paid_revenue
 FROM shop.orders AS orders
 GROUP BY

@@ -115,8 +115,8 @@ GROUP BY
   1;
 
 -- title: a running sum reads the days of its window before the first that is shown
--- request: {"metrics": ["revenue_7_days"], "group_by": ["metric_time"], "time_constraint": ["2024-01-01", "2024-01-31"]}
--- holds: {"scans": {"orders": 1, "days": 1}, "bounds": {"orders.ordered_at": [["2023-12-25", "2024-02-01"]], "days.day": [["2024-01-01", "2024-02-01"]]}}
+-- request: {"metrics": ["revenue_7_days"], "group_by": ["metric_time"], "time_constraint": ["2024-01-05", "2024-01-31"]}
+-- holds: {"scans": {"orders": 1, "days": 1}, "bounds": {"orders.ordered_at": [["2023-12-29", "2024-02-01"]], "days.day": [["2024-01-05", "2024-02-01"]]}}
 -- before:
 SELECT * FROM (
   SELECT d.day, SUM(o.amount)
@@ -125,7 +125,7 @@ SELECT * FROM (
     ON DATE_TRUNC('day', o.ordered_at) <= d.day AND DATE_TRUNC('day', o.ordered_at) > d.day - INTERVAL 7 DAY
   GROUP BY d.day
 ) totals
-WHERE day BETWEEN '2024-01-01' AND '2024-01-31';
+WHERE day BETWEEN '2024-01-05' AND '2024-01-31';
 -- after:
 SELECT
   DATE_TRUNC('DAY', spine.day) AS metric_time__day,
@@ -138,20 +138,20 @@ INNER JOIN (
   FROM shop.orders AS orders
   WHERE
     orders.ordered_at < CAST('2024-02-01' AS TIMESTAMP)
-    AND orders.ordered_at > CAST('2024-01-01' AS TIMESTAMP) - INTERVAL 7 DAY
+    AND orders.ordered_at > CAST('2024-01-05' AS TIMESTAMP) - INTERVAL 7 DAY
   GROUP BY
     1
 ) AS daily
   ON daily.moment <= spine.day AND daily.moment > spine.day - INTERVAL 7 DAY
 WHERE
-  spine.day >= CAST('2024-01-01' AS TIMESTAMP)
+  spine.day >= CAST('2024-01-05' AS TIMESTAMP)
   AND spine.day < CAST('2024-02-01' AS TIMESTAMP)
 GROUP BY
   1;
 
 -- title: a filter on time is looked back from as well
--- request: {"metrics": ["buyers over 2 weeks"], "group_by": ["metric_time__day"], "where": ["{{ TimeDimension('metric_time', 'month') }} = '2024-01-01'"]}
--- holds: {"scans": {"orders": 1, "days": 1}, "bounds": {"orders.ordered_at": [["2023-12-18", "2024-02-01"]], "days.day": [["2024-01-01", "2024-02-01"]]}}
+-- request: {"metrics": ["buyers over 2 weeks"], "group_by": ["metric_time__day"], "where": ["{{ TimeDimension('metric_time', 'month') }} = '2024-02-01'"]}
+-- holds: {"scans": {"orders": 1, "days": 1}, "bounds": {"orders.ordered_at": [["2024-01-18", "2024-03-01"]], "days.day": [["2024-02-01", "2024-03-01"]]}}
 -- before:
 SELECT * FROM (
   SELECT d.day, COUNT(DISTINCT o.customer_id)
@@ -160,7 +160,7 @@ SELECT * FROM (
     ON DATE_TRUNC('day', o.ordered_at) <= d.day AND DATE_TRUNC('day', o.ordered_at) > d.day - INTERVAL 14 DAY
   GROUP BY d.day
 ) totals
-WHERE DATE_TRUNC('month', day) = '2024-01-01';
+WHERE DATE_TRUNC('month', day) = '2024-02-01';
 -- after:
 SELECT
   DATE_TRUNC('DAY', spine.day) AS metric_time__day,
@@ -172,14 +172,14 @@ INNER JOIN (
     orders.customer_id AS buyers
   FROM shop.orders AS orders
   WHERE
-    orders.ordered_at < CAST('2024-02-01' AS TIMESTAMP)
-    AND orders.ordered_at > CAST('2024-01-01' AS TIMESTAMP) - INTERVAL 2 WEEK
+    orders.ordered_at < CAST('2024-03-01' AS TIMESTAMP)
+    AND orders.ordered_at > CAST('2024-02-01' AS TIMESTAMP) - INTERVAL 2 WEEK
 ) AS daily
   ON daily.moment <= spine.day AND daily.moment > spine.day - INTERVAL 2 WEEK
 WHERE
   (
-    spine.day >= CAST('2024-01-01' AS TIMESTAMP)
-    AND spine.day < CAST('2024-02-01' AS TIMESTAMP)
+    spine.day >= CAST('2024-02-01' AS TIMESTAMP)
+    AND spine.day < CAST('2024-03-01' AS TIMESTAMP)
   )
 GROUP BY
   1;
@@ -385,10 +385,10 @@ FROM (
 ) AS combined;
 
 -- title: conversions come after the visits that they are credited to, and no later than the window
--- request: {"metrics": ["visit_to_order"], "group_by": ["visit__channel"], "time_constraint": ["2024-01-01", "2024-01-03"]}
--- holds: {"scans": {"visits": 2, "orders": 1}, "bounds": {"visits.visited_at": [["2024-01-01", "2024-01-04"], ["2024-01-01", "2024-01-04"]], "orders.ordered_at": [["2024-01-01", "2024-01-11"]]}}
+-- request: {"metrics": ["visit_to_order"], "group_by": ["visit__channel"], "time_constraint": ["2024-01-01", "2024-01-01"]}
+-- holds: {"scans": {"visits": 2, "orders": 1}, "bounds": {"visits.visited_at": [["2024-01-01", "2024-01-02"], ["2024-01-01", "2024-01-02"]], "orders.ordered_at": [["2024-01-01", "2024-01-09"]]}}
 -- before:
-WITH seen AS (SELECT * FROM shop.visits WHERE visited_at >= '2024-01-01' AND visited_at < '2024-01-04'),
+WITH seen AS (SELECT * FROM shop.visits WHERE visited_at >= '2024-01-01' AND visited_at < '2024-01-02'),
 ranked AS (
   SELECT
     o.order_id, v.channel,
@@ -428,7 +428,7 @@ FROM (
       FROM shop.visits AS visits
       WHERE
         visits.visited_at >= CAST('2024-01-01' AS TIMESTAMP)
-        AND visits.visited_at < CAST('2024-01-04' AS TIMESTAMP)
+        AND visits.visited_at < CAST('2024-01-02' AS TIMESTAMP)
     ) AS base
     INNER JOIN (
       SELECT
@@ -437,7 +437,7 @@ FROM (
         SUM(CASE WHEN NOT orders.order_id IS NULL THEN 1 ELSE 0 END) AS value_sum
       FROM shop.orders AS orders
       WHERE
-        orders.ordered_at < CAST('2024-01-03' AS TIMESTAMP) + INTERVAL 7 DAY + INTERVAL 1 DAY
+        orders.ordered_at < CAST('2024-01-01' AS TIMESTAMP) + INTERVAL 7 DAY + INTERVAL 1 DAY
         AND orders.ordered_at >= CAST('2024-01-01' AS TIMESTAMP)
       GROUP BY
         1,
@@ -459,7 +459,7 @@ FROM (
   FROM shop.visits AS visits
   WHERE
     visits.visited_at >= CAST('2024-01-01' AS TIMESTAMP)
-    AND visits.visited_at < CAST('2024-01-04' AS TIMESTAMP)
+    AND visits.visited_at < CAST('2024-01-02' AS TIMESTAMP)
   GROUP BY
     1
 ) AS branches
