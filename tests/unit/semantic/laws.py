@@ -38,12 +38,13 @@ def _grouped(query: exp.Expr) -> set[str]:
 def unused_joins(tree: exp.Expr) -> list[str]:
     """The tables joined to keep all rows of which only the join itself reads a column."""
     found = []
-    for select in tree.find_all(exp.Select):
-        for join in select.args.get("joins") or ():
-            own = {id(c) for c in join.args["on"].find_all(exp.Column)} if join.args.get("on") else set()
-            alias = join.alias_or_name
-            if join.side and not any(c.table == alias and id(c) not in own for c in select.find_all(exp.Column)):
-                found.append(alias)
+    for join in tree.find_all(exp.Join):
+        select, on = join.parent_select, join.args.get("on")
+        own = {id(c) for c in on.find_all(exp.Column)} if on is not None else set()
+        bracketed = isinstance(join.this, exp.Subquery) and isinstance(join.this.this, exp.Table)
+        alias = (join.this.this if bracketed else join.this).alias_or_name
+        if join.side and not any(c.table == alias and id(c) not in own for c in select.find_all(exp.Column)):
+            found.append(alias)
     return found
 
 

@@ -173,10 +173,12 @@ FROM (
     NULL AS refunded,
     NULL AS visits
   FROM shop.orders AS orders
-  LEFT JOIN shop.customers AS customers
+  LEFT JOIN (
+    shop.customers AS customers
+      LEFT JOIN shop.regions AS regions
+        ON customers.region_id = regions.region_id
+  )
     ON orders.customer_id = customers.customer_id
-  LEFT JOIN shop.regions AS regions
-    ON customers.region_id = regions.region_id
   GROUP BY
     1
   UNION ALL
@@ -186,10 +188,12 @@ FROM (
     SUM(refunds.amount) AS refunded,
     NULL AS visits
   FROM shop.refunds AS refunds
-  LEFT JOIN shop.customers AS customers
+  LEFT JOIN (
+    shop.customers AS customers
+      LEFT JOIN shop.regions AS regions
+        ON customers.region_id = regions.region_id
+  )
     ON refunds.customer_id = customers.customer_id
-  LEFT JOIN shop.regions AS regions
-    ON customers.region_id = regions.region_id
   GROUP BY
     1
   UNION ALL
@@ -199,10 +203,12 @@ FROM (
     NULL AS refunded,
     SUM(1) AS visits
   FROM shop.visits AS visits
-  LEFT JOIN shop.customers AS customers
+  LEFT JOIN (
+    shop.customers AS customers
+      LEFT JOIN shop.regions AS regions
+        ON customers.region_id = regions.region_id
+  )
     ON visits.customer_id = customers.customer_id
-  LEFT JOIN shop.regions AS regions
-    ON customers.region_id = regions.region_id
   GROUP BY
     1
 ) AS branches

@@ -56,10 +56,12 @@ SELECT
   SUM(orders.amount) AS revenue,
   SUM(CASE WHEN customers.is_member = TRUE THEN orders.amount END) AS member_revenue
 FROM shop.orders AS orders
-LEFT JOIN shop.customers AS customers
+LEFT JOIN (
+  shop.customers AS customers
+    LEFT JOIN shop.regions AS regions
+      ON customers.region_id = regions.region_id
+)
   ON orders.customer_id = customers.customer_id
-LEFT JOIN shop.regions AS regions
-  ON customers.region_id = regions.region_id
 WHERE
   customers.name <> 'bob'
 GROUP BY
