@@ -14,7 +14,8 @@ from sqlglot import exp
 from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidRequestError
 from penstock.semantic.custom_offset import OffsetSpine
-from penstock.semantic.expressions import all_of, any_of, earlier, truncated
+from penstock.semantic.expressions import all_of, any_of, earlier, truncated, when
+from penstock.semantic.filters import some, split_filters
 from penstock.semantic.known import known_test
 from penstock.semantic.leaves import Running, Shift
 from penstock.semantic.names import METRIC_TIME, Item, finer_or_same, is_standard
@@ -62,6 +63,14 @@ class _OverTime:
         self.timed: list[_Timed] = []
         self.hidden: dict[Item, str] = {}
         self._split_conditions()
+        in_shape = (*self.shape.own, *self.shape.extra)
+        where, self.own = split_filters(
+            {
+                column: [self.scope.condition(c) for c in (*leaf.own, *leaf.extra) if c not in in_shape]
+                for column, leaf in branch.leaves
+            }
+        )
+        self.row_tests += where
         if self.shape.shifts and not self.time_keys:
             raise InvalidRequestError(
                 f"{self.where} looks back in time, so it has to be grouped by time",
@@ -140,7 +149,10 @@ class _OverTime:
         )
         taken = {name: found[name] for name in columns}
         for column, leaf in self.branch.leaves:
-            value, entry = found[f"{column}__value"], aggregate(leaf.aggregation.agg)
+            test, entry = self.own[column], aggregate(leaf.aggregation.agg)
+            value = when(test, found[f"{column}__value"])
+            if test is not None and column in self.branch.asked:
+                taken[f"{column}__some"] = some(test) if mode == "rows" else exp.Max(this=some(test))
             if mode == "done":
                 taken[column] = entry.over_rows(value, leaf.aggregation)
             elif mode == "rows":
@@ -148,11 +160,9 @@ class _OverTime:
             else:
                 taken |= {f"{column}__{part.name}": part.partial(value) for part in entry.parts}
         if mode == "rows":
-            return selected(rows, taken, distinct=self._only_values_count())
+            once = all(aggregate(leaf.aggregation.agg).idempotent for _, leaf in self.branch.leaves)
+            return selected(rows, taken, distinct=once)
         return selected(rows, taken, group_by=len(columns))
-
-    def _only_values_count(self) -> bool:
-        return all(aggregate(leaf.aggregation.agg).idempotent for _, leaf in self.branch.leaves)
 
     def _values(self, mode: str, alias: str) -> dict[str, exp.Expr]:
         """The leaves' values from joined rows that `_rows` made."""
@@ -167,6 +177,12 @@ class _OverTime:
             else:
                 found[column] = exp.column(column, alias)
         return found
+
+    def _found(self, mode: str, alias: str) -> dict[str, exp.Expr]:
+        """1 for each leaf that has rows, where that is asked and not always so, from joined rows that `_rows` made."""
+        tested = [column for column, test in self.own.items() if test is not None and column in self.branch.asked]
+        marks = {column: exp.column(f"{column}__some", alias) for column in tested}
+        return {column: mark if mode == "done" else exp.Max(this=mark) for column, mark in marks.items()}
 
     def _running(self, running: Running) -> Stage:
         """Join what lies in the range of each moment of the spine."""
@@ -201,7 +217,8 @@ class _OverTime:
         if self._coarse() and self.time_keys:
             keys = {_MOMENT: spine.moment.copy(), **keys}
         joined = self._join(spine, rows, alias, on, tests)
-        return self._by_period(self._filled(Stage(joined, keys, values, grouped=True)), running)
+        stage = Stage(joined, keys, values, grouped=True, found=self._found(mode, alias))
+        return self._by_period(self._filled(stage), running)
 
     def _filled(self, stage: Stage) -> Stage:
         """The running totals with the moments and the values that are to stand where there are none."""
@@ -291,7 +308,8 @@ class _OverTime:
         grouped = mode != "done"
         if grouped and any(s.to_grain for s in self.shape.shifts):
             tests += self._period_starts(spine)
-        return Stage(self._join(spine, rows, alias, on, tests), keys, self._values(mode, alias), grouped)
+        joined = self._join(spine, rows, alias, on, tests)
+        return Stage(joined, keys, self._values(mode, alias), grouped, self._found(mode, alias))
 
     def _spine_and_source(self, grain: str) -> tuple[Spine, exp.Expr]:
         """The spine of the moments shown, and the moment from which the value for each of them comes."""
