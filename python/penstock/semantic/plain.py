@@ -27,7 +27,8 @@ def plain_stage(context: Context, branch: Branch, keys: tuple[Item, ...], time_r
     values = {column: scope.value(leaf.aggregation.expr, f"metric {leaf.metric}") for column, leaf in branch.leaves}
     if shape.non_additive is not None:
         assert all(test is None for test in own.values())
-    marks = {column: exp.Max(this=some(test)) for column, test in own.items() if test is not None} if keys else {}
+    tested = {column: test for column, test in own.items() if test is not None and keys}
+    marks: dict[str, exp.Expr] = {column: exp.Max(this=some(test)) for column, test in tested.items()}
     rows, found = source_rows(scope, {**key_columns, **_named(values)}, where, shape.non_additive, keys)
     return Stage(
         rows=rows,

@@ -242,3 +242,78 @@ INNER JOIN (
   ON earlier.moment = DATE_TRUNC('DAY', spine.source)
 GROUP BY
   1;
+
+-- title: what a filter keeps apart besides the time is put together again
+-- request: {"metrics": ["revenue 1 month ago", "buyers 1 month ago"], "group_by": ["metric_time__month"], "where": ["{{ TimeDimension('metric_time', 'month') }} < '2024-02-01' OR {{ Dimension('order__quantity') }} > 1"]}
+-- holds: {"scans": {"orders": 1, "days": 1}, "row_by_row": ["earlier"]}
+-- before:
+SELECT m.month, SUM(o.amount), COUNT(DISTINCT o.customer_id)
+FROM (SELECT DISTINCT DATE_TRUNC('month', day) AS month FROM shop.days) m
+JOIN shop.orders o ON DATE_TRUNC('month', o.ordered_at) = m.month - INTERVAL 1 MONTH
+WHERE m.month < '2024-02-01' OR o.quantity > 1
+GROUP BY m.month;
+-- after:
+SELECT
+  spine.moment AS metric_time__month,
+  SUM(earlier.revenue) AS revenue__1_month_ago,
+  COUNT(DISTINCT earlier.buyers) AS buyers__1_month_ago
+FROM (
+  SELECT DISTINCT
+    DATE_TRUNC('MONTH', days.day) AS moment
+  FROM shop.days AS days
+) AS spine
+INNER JOIN (
+  SELECT
+    DATE_TRUNC('MONTH', orders.ordered_at) AS moment,
+    orders.quantity AS filter__order__quantity,
+    orders.amount AS revenue,
+    orders.customer_id AS buyers
+  FROM shop.orders AS orders
+) AS earlier
+  ON earlier.moment = spine.moment - INTERVAL 1 MONTH
+WHERE
+  spine.moment < '2024-02-01' OR earlier.filter__order__quantity > 1
+GROUP BY
+  1;
+
+-- title: so it is for a running total
+-- request: {"metrics": ["revenue_to_date 1 month ago"], "group_by": ["metric_time__day"], "where": ["{{ TimeDimension('metric_time', 'day') }} < '2024-02-03' OR {{ Dimension('order__quantity') }} > 1"]}
+-- holds: {"scans": {"orders": 1, "days": 2}}
+-- before:
+SELECT d.day, SUM(o.amount)
+FROM shop.days d
+JOIN shop.orders o ON DATE_TRUNC('day', o.ordered_at) <= d.day - INTERVAL 1 MONTH
+WHERE d.day < '2024-02-03' OR o.quantity > 1
+GROUP BY d.day;
+-- after:
+SELECT
+  DATE_TRUNC('DAY', spine.day) AS metric_time__day,
+  SUM(earlier.revenue_to_date__sum) AS revenue_to_date__1_month_ago
+FROM shop.days AS spine
+INNER JOIN (
+  SELECT
+    spine.day AS moment,
+    daily.filter__order__quantity AS filter__order__quantity,
+    SUM(daily.revenue_to_date__sum) AS revenue_to_date__sum
+  FROM shop.days AS spine
+  INNER JOIN (
+    SELECT
+      DATE_TRUNC('DAY', orders.ordered_at) AS moment,
+      orders.quantity AS filter__order__quantity,
+      SUM(orders.amount) AS revenue_to_date__sum
+    FROM shop.orders AS orders
+    GROUP BY
+      1,
+      2
+  ) AS daily
+    ON daily.moment <= spine.day
+  GROUP BY
+    1,
+    2
+) AS earlier
+  ON earlier.moment = spine.day - INTERVAL 1 MONTH
+WHERE
+  spine.day < CAST('2024-02-03' AS TIMESTAMP)
+  OR earlier.filter__order__quantity > 1
+GROUP BY
+  1;
