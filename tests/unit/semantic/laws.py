@@ -53,7 +53,8 @@ def repeated_aggregates(tree: exp.Expr) -> list[str]:
     found = []
     for select in tree.find_all(exp.Select):
         own = (a for e in select.expressions for a in e.find_all(exp.AggFunc) if a.parent_select is select)
-        found += [aggregate for aggregate, count in Counter(a.sql() for a in own).items() if count > 1]
+        whole = (a.parent if isinstance(a.parent, exp.Filter) else a for a in own)
+        found += [aggregate for aggregate, count in Counter(a.sql() for a in whole).items() if count > 1]
     return found
 
 

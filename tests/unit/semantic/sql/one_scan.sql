@@ -57,7 +57,8 @@ FULL JOIN buyers ON revenue.is_member IS NOT DISTINCT FROM buyers.is_member;
 SELECT
   customers.is_member AS customer__is_member,
   SUM(orders.amount) AS revenue,
-  SUM(CASE WHEN orders.is_gift THEN orders.amount END) AS gift_revenue,
+  SUM(orders.amount) FILTER(WHERE
+    orders.is_gift) AS gift_revenue,
   CASE
     WHEN MAX(CASE WHEN orders.is_gift THEN 1 END) = 1
     THEN COUNT(DISTINCT CASE WHEN orders.is_gift THEN orders.customer_id END)

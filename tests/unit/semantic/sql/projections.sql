@@ -39,7 +39,8 @@ FULL JOIN (
 -- after:
 SELECT
   customers.name AS customer__name,
-  CAST(SUM(CASE WHEN orders.is_gift THEN orders.amount END) AS DOUBLE) / CAST(NULLIF(SUM(orders.amount), 0) AS DOUBLE) AS gift_share
+  CAST(SUM(orders.amount) FILTER(WHERE
+    orders.is_gift) AS DOUBLE) / CAST(NULLIF(SUM(orders.amount), 0) AS DOUBLE) AS gift_share
 FROM shop.orders AS orders
 LEFT JOIN shop.customers AS customers
   ON orders.customer_id = customers.customer_id
@@ -77,7 +78,8 @@ FROM (
     orders.is_gift AS order__is_gift,
     SUM(orders.amount) AS revenue,
     COUNT(DISTINCT orders.customer_id) AS buyers,
-    SUM(CASE WHEN orders.is_gift THEN orders.amount END) AS revenue_2
+    SUM(orders.amount) FILTER(WHERE
+      orders.is_gift) AS revenue_2
   FROM shop.orders AS orders
   GROUP BY
     1

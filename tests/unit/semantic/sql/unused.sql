@@ -54,7 +54,8 @@ FROM revenue LEFT JOIN members ON revenue.region_name IS NOT DISTINCT FROM membe
 SELECT
   regions.region_name AS customer__region__region_name,
   SUM(orders.amount) AS revenue,
-  SUM(CASE WHEN customers.is_member = TRUE THEN orders.amount END) AS member_revenue
+  SUM(orders.amount) FILTER(WHERE
+    customers.is_member = TRUE) AS member_revenue
 FROM shop.orders AS orders
 LEFT JOIN (
   shop.customers AS customers
