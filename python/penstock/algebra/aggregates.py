@@ -76,6 +76,11 @@ class Aggregate:
         """Whether aggregates over parts of the rows give the aggregate over all of them."""
         return bool(self.parts)
 
+    @property
+    def idempotent(self) -> bool:
+        """Whether a value counts once, however often it is there."""
+        return self.by_key or (self.decomposable and all(part.combine != "sum" for part in self.parts))
+
     def over_rows(self, value: exp.Expr, spec: Aggregation | None = None) -> exp.Expr:
         """The aggregate straight over the rows of a group; NULL values don't count.
 

@@ -242,7 +242,7 @@ class Scope:
             moved = time(item) if time is not None else None
             return self.item(item) if moved is None else moved
 
-        return condition.filter.bind(column)
+        return condition.bind(column)
 
     def metric(self, reference: Reference, where: str) -> exp.Expr:
         """The value of a metric for the row's entity: the metric by that entity, joined."""
