@@ -36,6 +36,8 @@ _WORDS = frozenset(Spark.Tokenizer.KEYWORDS) | frozenset(Spark.Parser.NO_PAREN_F
 def _parsed(sql: str, where: str) -> exp.Expr:
     if _is_a_name(sql):  # as most definitions are: the parser would take ten times as long to say so
         return exp.column(sql)
+    if sql.isascii() and sql.isdecimal():
+        return exp.Literal.number(sql)
     return without_positions(safe_divisions(parse_expression(sql, where=where)))
 
 

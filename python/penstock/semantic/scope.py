@@ -16,7 +16,7 @@ from penstock.semantic.names import Item, is_standard
 from penstock.semantic.request import Dialect
 from penstock.semantic.resolve import Condition, reference_item
 from penstock.semantic.stage import selected, subquery
-from penstock.semantic.templates import Reference
+from penstock.semantic.templates import DUCKDB, SPARK, Reference
 
 
 @dataclass
@@ -65,7 +65,7 @@ def relation_table(relation: Relation) -> exp.Expr:
 
 @lru_cache(maxsize=8192)
 def _parsed_name(name: str) -> exp.Expr:
-    return without_positions(exp.to_table(name, dialect="duckdb" if '"' in name else "spark"))
+    return without_positions(exp.to_table(name, dialect=DUCKDB if '"' in name else SPARK))
 
 
 @dataclass
