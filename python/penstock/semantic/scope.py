@@ -11,7 +11,7 @@ from sqlglot import exp
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
 from penstock.manifest.model import Relation, SemanticModel, TimeSpine
 from penstock.semantic.catalog import Catalog, Hop, Place, validity
-from penstock.semantic.expressions import all_of, extracted, truncated, user_expression, without_positions
+from penstock.semantic.expressions import all_of, extracted, is_a_name, truncated, user_expression, without_positions
 from penstock.semantic.names import Item, is_standard
 from penstock.semantic.request import Dialect
 from penstock.semantic.resolve import Condition, reference_item
@@ -65,6 +65,10 @@ def relation_table(relation: Relation) -> exp.Expr:
 
 @lru_cache(maxsize=8192)
 def _parsed_name(name: str) -> exp.Expr:
+    parts = name.split(".")
+    if len(parts) <= 3 and all(map(is_a_name, parts)):
+        table, db, catalog = (*reversed(parts), None, None)[:3]
+        return exp.table_(table, db=db, catalog=catalog)
     return without_positions(exp.to_table(name, dialect=DUCKDB if '"' in name else SPARK))
 
 
