@@ -23,8 +23,8 @@ def connection() -> duckdb.DuckDBPyConnection:
     return con
 
 
-# Semi-additive: MetricFlow joins the picked moment back, which doubles the rows of users that are repeated in their table,
-# and those of moments that another time of the same name (`user__ds`) has picked too.
+# Semi-additive: MetricFlow joins the picked moment back, which doubles the rows of users that are repeated in their
+# table, and those of moments that another time of the same name (`user__ds`) has picked too.
 _NOT_COMPARED = frozenset(
     {"current_account_balance_by_user", "total_account_balance_first_day", "total_account_balance_first_day_of_month"}
 )
