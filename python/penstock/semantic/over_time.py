@@ -74,9 +74,10 @@ class _OverTime:
             return self._running(self.shape.running)
         grain = self._grain_to_join_first()
         if grain is not None:
-            rows = self._rows(grain, "done")
-            return self._shifted(rows, grain, grouped=False)
-        return self._shifted(self._rows(self.base, self._mode()), self.base, grouped=True)
+            # what a filter on a moved time needs beside it splits groups, which have to be put together after it
+            mode = self._mode() if self.hidden else "done"
+            return self._shifted(self._rows(grain, mode), grain, mode)
+        return self._shifted(self._rows(self.base, self._mode()), self.base, self._mode(), only_starts=True)
 
     def _is_time(self, item: Item) -> bool:
         return is_metric_time(self.context.catalog, item, self.shape.model, self.shape.time_dimension)
@@ -164,6 +165,14 @@ class _OverTime:
                 found[column] = exp.column(column, alias)
         return found
 
+    def _parts(self, alias: str) -> dict[str, exp.Expr]:
+        """The leaves' partial states from joined rows, put together but not finished."""
+        return {
+            f"{column}__{part.name}": part.merge(exp.column(f"{column}__{part.name}", alias))
+            for column, leaf in self.branch.leaves
+            for part in aggregate(leaf.aggregation.agg).parts
+        }
+
     def _running(self, running: Running) -> Stage:
         """Join what lies in the range of each moment of the spine."""
         mode, alias, shifts = self._mode(), "daily" if self.base == "day" else "periods", self.shape.shifts
@@ -187,8 +196,14 @@ class _OverTime:
             carried = {name: exp.column(name, alias) for name in self.hidden.values()}
             keys = {_MOMENT: spine.moment.copy(), **others, **carried}
             joined = self._join(spine, rows, alias, on, self._tests(spine, alias, 0), shown=False)
-            totals = selected(joined, {**keys, **values}, group_by=len(keys))
-            shown = self._shifted(totals, self.base, grouped=False, keep_moment=self._coarse())
+            if not self.hidden:
+                mode = "done"
+            elif mode == "parts":
+                values = self._parts(alias)
+            else:
+                values = {column: exp.column(column, alias) for column, _ in self.branch.leaves}
+            totals = selected(joined, {**keys, **values}, group_by=0 if mode == "rows" else len(keys))
+            shown = self._shifted(totals, self.base, mode, keep_moment=self._coarse())
             return self._by_period(self._filled(shown), running)
         times = {k.column: spine.item(k) for k in self.time_keys}
         keys = {**times, **others}
@@ -269,8 +284,10 @@ class _OverTime:
         outer.rows = outer.rows.where(first, copy=False)
         return outer
 
-    def _shifted(self, rows: exp.Select, grain: str, *, grouped: bool, keep_moment: bool = False) -> Stage:
-        """Put at each moment of the spine what lies an offset before it."""
+    def _shifted(
+        self, rows: exp.Select, grain: str, mode: str, *, keep_moment: bool = False, only_starts: bool = False
+    ) -> Stage:
+        """Put at each moment of the spine what lies an offset before it, as `_rows` made it."""
         alias = "earlier"
         spine, moved = self._spine_and_source(grain)
         on = [exp.EQ(this=exp.column(_MOMENT, alias), expression=moved)]
@@ -278,10 +295,9 @@ class _OverTime:
         keys |= {k.column: spine.item(k) for k in self.time_keys}
         keys |= {k.column: exp.column(k.column, alias) for k in self.other_keys}
         tests = self._tests(spine, alias, 1)
-        if grouped and any(s.to_grain for s in self.shape.shifts):
+        if only_starts and any(s.to_grain for s in self.shape.shifts):
             tests += self._period_starts(spine)
-        mode = self._mode() if grouped else "done"
-        return Stage(self._join(spine, rows, alias, on, tests), keys, self._values(mode, alias), grouped)
+        return Stage(self._join(spine, rows, alias, on, tests), keys, self._values(mode, alias), mode != "done")
 
     def _spine_and_source(self, grain: str) -> tuple[Spine, exp.Expr]:
         """The spine of the moments shown, and the moment from which the value for each of them comes."""
