@@ -1,0 +1,111 @@
+"""Where MetricFlow's answer over a random world is another one on purpose; docs/metrics.md gives the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from world_requests import inputs_of
+from worlds import Part, World
+
+Request = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Use:
+    """A metric that a request asks for, or of which one is made; `above` are the filters of whoever uses it."""
+
+    metric: Part
+    above: tuple[str, ...]
+    moved: tuple[str, ...] | None = None  # where it is offset: the filters that look at what comes out
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        return _filters(self.metric)
+
+    @property
+    def params(self) -> Part:
+        found: Part = self.metric["type_params"]
+        return found
+
+
+def known_difference(world: World, request: Request) -> str | None:
+    """The reason for which MetricFlow's answer differs, where one of those that are known applies."""
+    uses = list(uses_of(world, request))
+    for use in uses:
+        cumulative, conversion = use.params.get("cumulative_type_params"), use.params.get("conversion_type_params")
+        if cumulative and _filters(cumulative["metric"]):
+            return "MetricFlow drops the filter on the input of a cumulative metric"
+        if use.metric["type"] == "ratio":
+            above, below = inputs_of(use.params)
+            if above["name"] == below["name"] and "alias" not in above and _filters(above) != _filters(below):
+                return "MetricFlow takes a metric for the same one with a filter, where none has an alias"
+        if conversion:
+            if _filters(conversion["conversion_metric"]):
+                return "MetricFlow drops the filter on the conversions of a conversion metric"
+            done = world.metrics[conversion["conversion_metric"]["name"]]
+            timed = request["time_constraint"] or any(map(_timed, (*use.own, *use.above)))
+            if timed and done["type_params"].get("join_to_timespine"):
+                return "a time constraint, or a filter on time, also chooses the periods of conversions that are filled"
+        if use.moved is not None and any(map(_timed, (*use.own, *use.above))):
+            return "MetricFlow looks at the moved time in a metric's own filter"
+        if use.moved is not None and any(_timed(c) and _mixed(c) for c in use.moved):
+            return "a filter on time and something else: both are looked at after the move"
+    if not request["metrics"] and all("__" not in k or k.startswith("metric_time") for k in request["group_by"]):
+        return "the keys of an entity are those of the first model that has it"
+    paths = [k.split("__") for k in request["group_by"]]
+    history = {e["name"] for m in world.models.values() for e in m.entities if e["type"] == "natural"}
+    behind = {path[0] for path in paths if len(path) > 2 and path[1] in history}
+    if any(path[0] in behind and path[1:2] != [h] for path in paths if len(path) > 1 for h in history):
+        return "MetricFlow loses what lies before a history where no row of that was valid"
+    return None
+
+
+def uses_of(world: World, request: Request) -> Iterator[Use]:
+    """Every use of a metric in a request."""
+    where = tuple(request["where"])
+    for name in request["metrics"]:
+        yield from _uses(world, Use(world.metrics[name.split(" ")[0]], where))
+    for name, metric in world.metrics.items():
+        if any(f"Metric('{name}'" in condition for condition in where):
+            yield from _uses(world, Use(metric, ()))
+
+
+def kinds_of(world: World, request: Request) -> set[str]:
+    """What a request looks at: types of metrics, aggregations, and ways to look at other times."""
+    found: set[str] = set()
+    for use in uses_of(world, request):
+        own = use.params.get("metric_aggregation_params") or {}
+        how = use.params.get("cumulative_type_params") or {}
+        found |= {use.metric["type"], *(k for k in ("window", "grain_to_date") if k in how)}
+        found |= {k for given in inputs_of(use.params) for k in ("offset_window", "offset_to_grain") if k in given}
+        found |= {k for k in ("fill_nulls_with", "join_to_timespine") if k in use.params}
+        found |= (
+            {own["agg"], *(["non_additive_dimension"] if "non_additive_dimension" in own else [])} if own else set()
+        )
+    return found
+
+
+def _uses(world: World, use: Use) -> Iterator[Use]:
+    yield use
+    for given in inputs_of(use.params):
+        above = (*use.above, *use.own, *_filters(given))
+        offset = given.get("offset_window") or given.get("offset_to_grain")
+        moved = (*(use.moved or ()), *above) if offset else use.moved
+        yield from _uses(world, Use(world.metrics[given["name"]], () if offset else above, moved))
+    for name, metric in world.metrics.items():
+        if any(f"Metric('{name}'" in condition for condition in use.own):
+            yield from _uses(world, Use(metric, ()))
+
+
+def _filters(part: Part) -> tuple[str, ...]:
+    return tuple(f["where_sql_template"] for f in (part.get("filter") or {}).get("where_filters", ()))
+
+
+def _timed(condition: str) -> bool:
+    return "metric_time" in condition or "__happened" in condition or "__settled" in condition
+
+
+def _mixed(condition: str) -> bool:
+    return condition.count("{{") > condition.count("'metric_time'")
