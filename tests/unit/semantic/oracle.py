@@ -111,7 +111,8 @@ class Oracle:
         if metric["type"] == "cumulative":
             how = params["cumulative_type_params"]
             extra = (*own, *extra, *_filters(how["metric"]))
-            return Found(self.values(self._leaf(self.metrics[how["metric"]["name"]], extra, shifts, how), asked))
+            leaf = self._leaf(self.metrics[how["metric"]["name"]], extra, shifts, how)
+            return Found(_filled(self.values(leaf, asked), leaf.fill))
         if metric["type"] == "conversion":
             return self._conversion(metric, asked, (*own, *extra))
         parts = [self._input(given, asked, (*own, *extra), shifts, running) for given in inputs_of(metric)]

@@ -27,9 +27,14 @@ from worlds import World
 from penstock.manifest.load import load_manifest
 from penstock.semantic import batch
 
-EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "150"))
 DRAWN = settings(
-    max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
 )
 _KINDS = (
     "simple ratio derived cumulative conversion window grain_to_date offset_window offset_to_grain fill_nulls_with "
@@ -60,7 +65,7 @@ def test_our_answers_are_the_oracles() -> None:
     check()
     assert seen["compared"] > 0.8 * seen["drawn"]
     assert seen["with rows"] > 0.4 * seen["compared"]
-    assert not [kind for kind in _KINDS if seen[kind] < 3], seen
+    assert not [kind for kind in _KINDS if not seen[kind]], seen
 
 
 def test_our_answers_are_metricflows() -> None:
@@ -94,7 +99,7 @@ def test_our_answers_are_metricflows() -> None:
     finally:
         logging.disable(logging.NOTSET)
     assert seen["compared"] > 0.5 * seen["drawn"]
-    assert not [kind for kind in _KINDS if seen[kind] < 3], seen
+    assert not [kind for kind in _KINDS if not seen[kind]], seen
 
 
 def _answered(world: World, drawn: list[dict[str, Any]], seen: Counter[str]) -> Iterator[tuple[dict[str, Any], str]]:

@@ -54,6 +54,18 @@ def test_a_ratio_over_nothing_is_null() -> None:
     assert got[1] == 2.5
 
 
+def test_a_running_total_is_filled_without_a_time_too() -> None:
+    raw = copy.deepcopy(shop.MANIFEST)
+    raw["metrics"].append(shop._metric("ever", "cumulative", {"cumulative_type_params": {"metric": {"name": "gone"}}}))
+    nothing = "{{ Entity('refund') }} = 0"
+    raw["metrics"].append(shop._simple("gone", "refunds", "sum", "amount", nothing, fill_nulls_with=0))
+    manifest = load_manifest(raw)
+    assert rows(MetricRequest(("ever",)), manifest) == [(0,)]
+    assert rows(MetricRequest(("ever",), ("customer",)), manifest) == []
+    both = dict(r[:2] for r in rows(MetricRequest(("ever", "refunded"), ("customer",)), manifest))
+    assert set(both.values()) == {None}
+
+
 def test_aliases_replace_names() -> None:
     request = MetricRequest(
         (MetricName("revenue", "money in"),), (GroupBy("customer__region__region_name", alias="select"),)

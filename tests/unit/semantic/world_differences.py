@@ -32,34 +32,62 @@ class Use:
 
 def known_difference(world: World, request: Request) -> str | None:
     """The reason for which MetricFlow's answer differs, where one of those that are known applies."""
-    uses = list(uses_of(world, request))
-    for use in uses:
-        cumulative, conversion = use.params.get("cumulative_type_params"), use.params.get("conversion_type_params")
-        if cumulative and _filters(cumulative["metric"]):
-            return "MetricFlow drops the filter on the input of a cumulative metric"
-        if use.metric["type"] == "ratio":
-            above, below = inputs_of(use.params)
-            if above["name"] == below["name"] and "alias" not in above and _filters(above) != _filters(below):
-                return "MetricFlow takes a metric for the same one with a filter, where none has an alias"
-        if conversion:
-            if _filters(conversion["conversion_metric"]):
-                return "MetricFlow drops the filter on the conversions of a conversion metric"
-            done = world.metrics[conversion["conversion_metric"]["name"]]
-            timed = request["time_constraint"] or any(map(_timed, (*use.own, *use.above)))
-            if timed and done["type_params"].get("join_to_timespine"):
-                return "a time constraint, or a filter on time, also chooses the periods of conversions that are filled"
-        if use.moved is not None and any(map(_timed, (*use.own, *use.above))):
-            return "MetricFlow looks at the moved time in a metric's own filter"
-        if use.moved is not None and any(_timed(c) and _mixed(c) for c in use.moved):
-            return "a filter on time and something else: both are looked at after the move"
-    if not request["metrics"] and all("__" not in k or k.startswith("metric_time") for k in request["group_by"]):
+    reasons = [_of_keys(world, request), *(_of_use(world, request, use) for use in uses_of(world, request))]
+    return next((reason for reason in reasons if reason), None)
+
+
+def _of_keys(world: World, request: Request) -> str | None:
+    keys = request["group_by"]
+    if not request["metrics"] and all("__" not in k or k.startswith("metric_time") for k in keys):
         return "the keys of an entity are those of the first model that has it"
-    paths = [k.split("__") for k in request["group_by"]]
     history = {e["name"] for m in world.models.values() for e in m.entities if e["type"] == "natural"}
+    paths = [path for k in keys if len(path := k.split("__")) > 1]
     behind = {path[0] for path in paths if len(path) > 2 and path[1] in history}
-    if any(path[0] in behind and path[1:2] != [h] for path in paths if len(path) > 1 for h in history):
+    if any(path[0] in behind and path[1] not in history for path in paths):
         return "MetricFlow loses what lies before a history where no row of that was valid"
     return None
+
+
+def _of_use(world: World, request: Request, use: Use) -> str | None:
+    if use.moved is not None and any(map(_timed, (*use.own, *use.above))):
+        return "MetricFlow looks at the moved time in a metric's own filter"
+    if use.moved is not None and any(_timed(c) and _mixed(c) for c in use.moved):
+        return "a filter on time and something else: both are looked at after the move"
+    if (use.moved is not None or "join_to_timespine" in use.params) and _across(request):
+        return "MetricFlow looks at one of several periods that lie across each other"
+    if "numerator" in use.params:
+        above, below = inputs_of(use.params)
+        if above["name"] == below["name"] and "alias" not in above and _filters(above) != _filters(below):
+            return "MetricFlow takes a metric for the same one with a filter, where none has an alias"
+    if "cumulative_type_params" in use.params:
+        return _of_cumulative(request, use)
+    return _of_conversion(world, request, use) if "conversion_type_params" in use.params else None
+
+
+def _of_cumulative(request: Request, use: Use) -> str | None:
+    if _filters(use.params["cumulative_type_params"]["metric"]):
+        return "MetricFlow drops the filter on the input of a cumulative metric"
+    by_own_time = any(k.split("__")[1:2] in (["happened"], ["settled"]) for k in request["group_by"])
+    if request["time_constraint"] and by_own_time:
+        return "MetricFlow limits the rows of a running total by its own time under its entity's name"
+    return None
+
+
+def _of_conversion(world: World, request: Request, use: Use) -> str | None:
+    done = use.params["conversion_type_params"]["conversion_metric"]
+    if _filters(done):
+        return "MetricFlow drops the filter on the conversions of a conversion metric"
+    timed = request["time_constraint"] or any(map(_timed, (*use.own, *use.above)))
+    if timed and world.metrics[done["name"]]["type_params"].get("join_to_timespine"):
+        return "a time constraint, or a filter on time, also chooses the periods of conversions that are filled"
+    return None
+
+
+def _across(request: Request) -> bool:
+    """Whether periods are asked for of which none is a part of the other."""
+    grains = {k.rpartition("__")[2] for k in request["group_by"] if _timed(k) and "date_part" not in k}
+    parts = any("date_part" in k for k in request["group_by"])
+    return bool("week" in grains and grains & {"month", "quarter", "year"}) or (parts and "day" not in grains)
 
 
 def uses_of(world: World, request: Request) -> Iterator[Use]:

@@ -75,9 +75,10 @@ def looks(draw: st.DrawFn, world: World) -> dict[str, Any]:
 
 @st.composite
 def value_requests(draw: st.DrawFn, world: World) -> dict[str, Any]:
-    """A request for the values of items without a metric."""
-    model = draw(st.sampled_from(list(world.models)))
-    items = items_of(world.models, model)
+    """A request for the values of items without a metric, which history needs the time of."""
+    history = {name for name, model in world.models.items() if any(e["type"] == "natural" for e in model.entities)}
+    model = draw(st.sampled_from([name for name in world.models if name not in history] or list(world.models)))
+    items = [item for item in items_of(world.models, model) if not history & set(item.name.split("__"))]
     own = [item for item in items if item.name.split("__")[0] == world.models[model].own]
     keys = draw(st.lists(_keys(items), max_size=2, unique=True))
     keys = list(dict.fromkeys([draw(_keys(own or items)), *keys]))

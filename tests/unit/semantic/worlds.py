@@ -76,7 +76,7 @@ class Model:
     is_fact: bool = False
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
     """A manifest, its tables by alias, and what each fact's rows can be grouped by."""
 
@@ -88,6 +88,20 @@ class World:
     @property
     def metrics(self) -> dict[str, Part]:
         return {m["name"]: m for m in self.manifest["metrics"]}
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What hypothesis shows of a failing test."""
+        printer.text(repr(self))
+
+    def __repr__(self) -> str:
+        lines = ["a world"]
+        for model in self.models.values():
+            lines.append(f"  {model.name}: {[(e['name'], e['type'], e['expr']) for e in model.entities]}")
+            lines.append(f"    {[(d['name'], d['expr'], _grain(d)) for d in model.dimensions]}")
+            lines += [f"    {row}" for row in self.tables[model.name].records()]
+        for name, metric in self.metrics.items():
+            lines.append(f"  {name}: {metric['type_params']} {metric['filter'] or ''}")
+        return "\n".join(lines)
 
 
 def relation(name: str) -> Part:
