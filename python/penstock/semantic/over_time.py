@@ -13,6 +13,8 @@ from sqlglot import exp
 
 from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidRequestError
+from penstock.manifest.model import NonAdditive
+from penstock.semantic.by_period import by_period
 from penstock.semantic.custom_offset import OffsetSpine
 from penstock.semantic.expressions import all_of, any_of, earlier, truncated
 from penstock.semantic.known import known_test
@@ -23,7 +25,7 @@ from penstock.semantic.plan import Branch, TimeRange, is_metric_time
 from penstock.semantic.reach import within_reach
 from penstock.semantic.resolve import Condition, items_in, reference_item
 from penstock.semantic.scope import Context, Scope
-from penstock.semantic.source import source_rows
+from penstock.semantic.source import axis, is_there, period_of, picked, source_rows
 from penstock.semantic.spine import Spine
 from penstock.semantic.stage import Stage, selected, subquery
 from penstock.semantic.templates import Reference
@@ -73,6 +75,8 @@ class _OverTime:
         if self.shape.running is not None:
             return self._running(self.shape.running)
         grain = self._grain_to_join_first()
+        if self.shape.non_additive is not None:
+            return self._moved_and_picked(self.shape.non_additive, grain or self.base, only_starts=grain is None)
         if grain is not None:
             # what a filter on a moved time needs beside it splits groups, which have to be put together after it
             mode = self._mode() if self.hidden else "done"
@@ -161,6 +165,8 @@ class _OverTime:
                 found[column] = entry.finish(parts)
             elif mode == "rows":
                 found[column] = entry.over_rows(exp.column(column, alias), leaf.aggregation)
+            elif mode == "moved":
+                found[column] = exp.column(f"{column}__value", alias)
             else:
                 found[column] = exp.column(column, alias)
         return found
@@ -204,13 +210,13 @@ class _OverTime:
                 values = {column: exp.column(column, alias) for column, _ in self.branch.leaves}
             totals = selected(joined, {**keys, **values}, group_by=0 if mode == "rows" else len(keys))
             shown = self._shifted(totals, self.base, mode, keep_moment=self._coarse())
-            return self._by_period(self._filled(shown), running)
+            return by_period(self._filled(shown), _MOMENT, running.period_agg)
         times = {k.column: spine.item(k) for k in self.time_keys}
         keys = {**times, **others}
         if self._coarse() and self.time_keys:
             keys = {_MOMENT: spine.moment.copy(), **keys}
         joined = self._join(spine, rows, alias, on, self._tests(spine, alias, 0))
-        return self._by_period(self._filled(Stage(joined, keys, values, grouped=True)), running)
+        return by_period(self._filled(Stage(joined, keys, values, grouped=True)), _MOMENT, running.period_agg)
 
     def _filled(self, stage: Stage) -> Stage:
         """The running totals with the moments and the values that are to stand where there are none."""
@@ -261,28 +267,35 @@ class _OverTime:
         items = items_in(self.context.catalog, self.shape.model, condition)
         return bool(items) and all(self._is_time(i) for i in items or ())
 
-    def _by_period(self, stage: Stage, running: Running) -> Stage:
-        """A running total over a longer period: its first or last value, or the mean of all."""
-        if _MOMENT not in stage.keys:
-            return stage
-        inner = stage.within("running")
-        moment = inner.keys.pop(_MOMENT)
-        if running.period_agg == "average":
-            inner.values = {name: aggregate("average").over_rows(v) for name, v in inner.values.items()}
-            inner.grouped = True
-            return inner
-        order = exp.Order(expressions=[exp.Ordered(this=moment, desc=running.period_agg == "last")])
-        place = exp.Window(this=exp.RowNumber(), partition_by=[k.copy() for k in inner.keys.values()], order=order)
-        ranked = selected(inner.rows, {**inner.keys, **inner.values, "place": place})
-        outer = Stage(
-            exp.Select().from_(subquery(ranked, "ranked"), copy=False),
-            {name: exp.column(name, "ranked") for name in inner.keys},
-            {name: exp.column(name, "ranked") for name in inner.values},
-            grouped=False,
+    def _moved_and_picked(self, non_additive: NonAdditive, grain: str, *, only_starts: bool) -> Stage:
+        """An offset of a semi-additive metric: it is taken at one moment of each period shown, so rows move first."""
+        alias = "earlier"
+        at, groups = axis(self.scope, non_additive)
+        within = {f"within__{i}": group for i, group in enumerate(groups)}
+        columns = {_MOMENT: truncated(grain, self.scope.time()), "at": at, **within}
+        columns |= {k.column: self.scope.item(k) for k in self.other_keys}
+        columns |= {name: self.scope.item(i) for i, name in self.hidden.items()}
+        for column, leaf in self.branch.leaves:
+            columns[f"{column}__value"] = self.scope.value(leaf.aggregation.expr, f"metric {leaf.metric}")
+        test = all_of([*self.row_tests, *(is_there(g) for g in groups)])
+        rows = self.scope.rows()
+        rows = selected(rows if test is None else rows.where(test, copy=False), columns)
+        moved = self._shifted(rows, grain, "moved", only_starts=only_starts)
+        period = period_of(self.scope, non_additive, self.time_keys)
+        parts: list[exp.Expr] = [exp.column(name, alias) for name in within]
+        parts += [moved.keys[period.column]] if period is not None else []
+        picks, found = picked(
+            moved.rows, {**moved.keys, **moved.values}, exp.column("at", alias), parts, non_additive, "moved"
         )
-        first = exp.EQ(this=exp.column("place", "ranked"), expression=exp.Literal.number(1))
-        outer.rows = outer.rows.where(first, copy=False)
-        return outer
+        return Stage(
+            picks,
+            {name: found[name] for name in moved.keys},
+            {
+                c: aggregate(leaf.aggregation.agg).over_rows(found[c], leaf.aggregation)
+                for c, leaf in self.branch.leaves
+            },
+            grouped=True,
+        )
 
     def _shifted(
         self, rows: exp.Select, grain: str, mode: str, *, keep_moment: bool = False, only_starts: bool = False

@@ -205,8 +205,7 @@ class Oracle:
 
         keys = self.keys(leaf, asked)
         timed = any(self.models.is_time(leaf.facts, k) for k in keys)
-        looked_at = any(self.looks_at_time(leaf, c) for c in (*leaf.own, *leaf.extra))
-        if leaf.running is not None and not (timed or looked_at):
+        if not timed:  # then a running total is the total
             leaf = replace(leaf, running=None)
         if leaf.running is not None or leaf.shifts:
             found = over_time(self, leaf, keys, asked)

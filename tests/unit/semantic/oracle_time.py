@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import periods
+from closed_form import evaluate, references
 from oracle import Asked, Group, Leaf, Oracle, Shift, Values, within
-from oracle_rows import Key, Row
+from oracle_rows import Key, Row, key_of
 
 
 def over_time(oracle: Oracle, leaf: Leaf, keys: Sequence[Key], asked: Asked) -> Values:
@@ -199,9 +200,6 @@ def _periods(
 
 def _passes(oracle: Oracle, leaf: Leaf, keys: Sequence[Key], group: Group, conditions: Sequence[str]) -> bool:
     """Whether a row of the answer passes the filters that look at nothing but its keys."""
-    from closed_form import evaluate, references
-    from oracle_rows import key_of
-
     for condition in conditions:
         named = {r: key_of(oracle.models, leaf.facts.model, r) for r in references(condition)}
         if not named or any(k.of or k not in keys for k in named.values()):

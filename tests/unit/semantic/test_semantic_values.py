@@ -66,6 +66,14 @@ def test_a_running_total_is_filled_without_a_time_too() -> None:
     assert set(both.values()) == {None}
 
 
+def test_without_a_time_a_running_total_is_the_total_of_the_rows_let_through() -> None:
+    since = ("{{ TimeDimension('metric_time', 'day') }} >= '2024-01-03'",)
+    for keys in ((), ("customer",)):
+        found = rows(MetricRequest(("revenue", "revenue_to_date", "revenue_7_days"), keys, where=since))
+        assert found
+        assert all(row[-3] == row[-2] == row[-1] for row in found)
+
+
 def test_aliases_replace_names() -> None:
     request = MetricRequest(
         (MetricName("revenue", "money in"),), (GroupBy("customer__region__region_name", alias="select"),)
@@ -176,3 +184,11 @@ def test_a_filter_of_time_and_something_else_leaves_one_row_of_an_offset() -> No
     assert [n for day, n in found if f"{day:%m-%d}" == "01-02"] == [1]  # a gift and no gift, of one buyer
     monthly = rows(MetricRequest(("revenue_mom",), ("metric_time__month",), where=where))
     assert [round(v, 2) for month, v in monthly if month.month == 2] == [-0.68]
+
+
+def test_an_offset_of_a_semi_additive_metric_is_taken_in_the_period_shown() -> None:
+    raw = copy.deepcopy(shop.MANIFEST)
+    before = {"metrics": [{"name": "last_balance", "offset_window": {"count": 7, "granularity": "day"}}]}
+    raw["metrics"].append(shop._metric("week_ago", "derived", {"expr": "last_balance", **before}))
+    found = rows(MetricRequest(("week_ago",), ("metric_time__month",)), load_manifest(raw))
+    assert {month.month: value for month, value in found} == {1: 120, 2: 87}

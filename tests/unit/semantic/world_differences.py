@@ -67,6 +67,8 @@ def _of_use(world: World, request: Request, use: Use) -> str | None:
 def _of_cumulative(request: Request, use: Use) -> str | None:
     if _filters(use.params["cumulative_type_params"]["metric"]):
         return "MetricFlow drops the filter on the input of a cumulative metric"
+    if not any(map(_timed, request["group_by"])) and any(map(_timed, (*use.own, *use.above))):
+        return "MetricFlow adds up the running totals of all days that a filter lets through"
     by_own_time = any(k.split("__")[1:2] in (["happened"], ["settled"]) for k in request["group_by"])
     if request["time_constraint"] and by_own_time:
         return "MetricFlow limits the rows of a running total by its own time under its entity's name"

@@ -120,7 +120,7 @@ def models(draw: st.DrawFn) -> tuple[dict[str, Model], dict[str, Table]]:
     found: dict[str, Model] = {}
     tables: dict[str, Table] = {}
     dimensions = [f"d{i}" for i in range(draw(st.integers(1, 4)))]
-    with_history = draw(st.sampled_from([None, None, dimensions[-1]]))
+    with_history = draw(st.sampled_from([None, dimensions[-1]]))
     for i, name in reversed(list(enumerate(dimensions))):
         if name == with_history:
             found[name], tables[name] = draw(_history(name))
@@ -218,7 +218,8 @@ def _fact(draw: st.DrawFn, name: str, known: dict[str, Model]) -> tuple[Model, T
     else:
         model.primary = name
     targets = [n for n, m in known.items() if not m.is_fact or m.primary is None]
-    for target in draw(st.lists(st.sampled_from(targets), max_size=3, unique=True)):
+    history = [n for n in targets if known[n].entities[0]["type"] == "natural" and draw(st.integers(0, 2))]
+    for target in dict.fromkeys([*history, *draw(st.lists(st.sampled_from(targets), max_size=3, unique=True))]):
         names = [e["name"] for e in known[target].entities if e["type"] in ("primary", "unique", "natural")]
         for entity in draw(st.sampled_from([names[:1], names])):
             columns[f"{entity}_id"] = "key"
