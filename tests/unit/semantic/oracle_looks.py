@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from oracle import Asked, Found, Group, Oracle, Shift
@@ -66,8 +67,18 @@ def _looked_at(oracle: Oracle, text: str, asked: Asked, where: tuple[str, ...]) 
     total = oracle.metric(name, Asked(tuple(within), asked.between), where)
     at = [asked.keys.index(k) for k in within]
     now = oracle.metric(name, asked, where)
-    shares = {group: _divided(value, total.at(tuple(group[i] for i in at))) for group, value in now.values.items()}
-    return Found(shares)
+    return _Shares(now.values, now.missing, total=total, within=tuple(at))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shares(Found):
+    """A metric as a share of its totals by some of the keys; in a group without a row it is that of what fills it."""
+
+    total: Found
+    within: tuple[int, ...]
+
+    def at(self, group: Group) -> Any:
+        return _divided(super().at(group), self.total.at(tuple(group[i] for i in self.within)))
 
 
 def _length(text: str) -> Part:
