@@ -70,7 +70,6 @@ class Model:
     dimensions: list[Part]
     kinds: dict[str, str]
     joins: dict[str, str] = field(default_factory=dict)
-    times: tuple[str, ...] = ()
     primary: str | None = None
     own: str = ""  # the entity before its own dimensions
     is_fact: bool = False
@@ -209,7 +208,6 @@ def _fact(draw: st.DrawFn, name: str, known: dict[str, Model]) -> tuple[Model, T
             time_dimension("settled", "settled", draw(st.sampled_from(["day", "day", "month"]))),
         ],
         {"label": "text", "flag": "bool", "quantity": "int", "happened": "time", "settled": "time"},
-        times=("happened", "settled"),
         own=name,
         is_fact=True,
     )
