@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from oracle import Asked, Found, Group, Oracle, Shift
-from oracle_rows import Part, key_of
+from oracle_rows import ANYTHING, Part, key_of
 from oracle_values import values
 
 Columns = list[str]
@@ -32,11 +32,11 @@ def answer(oracle: Oracle, request: Mapping[str, Any]) -> tuple[Columns, list[Gr
     asked = oracle.asked(request)
     rows: list[Group] = []
     for kept in sets:
-        found = _rows(oracle, request, Asked(kept, asked.between))
-        if not kept and keys and not rows:
-            found = []  # of nothing there is no total
+        # of no rows there is no total, as there is no group of them
+        by = kept or ((ANYTHING,) if keys else ())
+        found = _rows(oracle, request, Asked(by, asked.between))
         for group, measured in found:
-            by_name = dict(zip(kept, group, strict=True))
+            by_name = dict(zip(by, group, strict=True))
             rows.append((*(by_name.get(k) for k in keys), *(k not in kept for k in left), *measured))
     names = [text.split(" as ")[-1] for text in request["metrics"]]
     return [*columns.values(), *(f"{columns[k]}__is_total" for k in left), *names], rows

@@ -18,6 +18,7 @@ from closed_form import evaluate
 Part = Mapping[str, Any]
 Row = Mapping[str, Any]
 _PARTS = "extract_"
+ANYTHING = "anything"  # a key that is the same for all rows
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,8 @@ class Models:
 
     def value(self, facts: Facts, row: Row, key: Key) -> Any:
         """What a row is grouped by under a key."""
+        if key.path == (ANYTHING,):
+            return True
         if key.is_metric_time:
             return self.of_time(self.moment(facts, row), key)
         model, found = facts.model, row
@@ -247,7 +250,7 @@ def _key_of(models: Models, facts: str, text: str) -> Key:
     if path[-1] in periods.GRAINS:
         *rest, grain = path
         path = tuple(rest)
-    if path == ("metric_time",):
+    if path in (("metric_time",), (ANYTHING,)):
         return Key(path, grain, part)
     found = models.target(facts, path)
     assert found is not None, (facts, text)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from periods import GRAINS
 from world_requests import inputs_of
 from worlds import Part, World
 
@@ -55,6 +56,8 @@ def _of_use(world: World, request: Request, use: Use) -> str | None:
         return "a filter on time and something else: both are looked at after the move"
     if (use.moved is not None or "join_to_timespine" in use.params) and _across(request):
         return "MetricFlow looks at one of several periods that lie across each other"
+    if any(_above(request, given) for given in inputs_of(use.params) if _is_made(world, given["name"])):
+        return "an offset of a ratio or derived metric above the grain of its offset has an answer here alone"
     if "numerator" in use.params:
         above, below = inputs_of(use.params)
         if above["name"] == below["name"] and "alias" not in above and _filters(above) != _filters(below):
@@ -83,6 +86,18 @@ def _of_conversion(world: World, request: Request, use: Use) -> str | None:
     if timed and world.metrics[done["name"]]["type_params"].get("join_to_timespine"):
         return "a time constraint, or a filter on time, also chooses the periods of conversions that are filled"
     return None
+
+
+def _is_made(world: World, name: str) -> bool:
+    return world.metrics[name]["type"] in ("ratio", "derived")
+
+
+def _above(request: Request, given: Part) -> bool:
+    """Whether the periods asked for are longer than that by which an input is moved."""
+    by = given["offset_window"]["granularity"].removesuffix("s") if "offset_window" in given else None
+    by = by or given.get("offset_to_grain")
+    grains = [grain for k in request["group_by"] if _timed(k) and (grain := k.rpartition("__")[2]) in GRAINS]
+    return by is not None and bool(grains) and all(GRAINS.index(grain) > GRAINS.index(by) for grain in grains)
 
 
 def _across(request: Request) -> bool:
