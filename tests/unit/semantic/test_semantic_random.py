@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 from compare import answer_of, begins, difference, loaded, once
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from oracle import Oracle
 from oracle_looks import answer
@@ -28,12 +28,14 @@ from penstock.manifest.load import load_manifest
 from penstock.semantic import batch
 
 EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "150"))
+_PHASES = [Phase.generate, Phase.shrink] if "PENSTOCK_EXAMPLES" in os.environ else [Phase.generate]  # shrinking is slow
 DRAWN = settings(
     max_examples=EXAMPLES,
     derandomize=True,
     deadline=None,
     database=None,
     report_multiple_bugs=False,
+    phases=_PHASES,
     suppress_health_check=list(HealthCheck),
 )
 _KINDS = (

@@ -82,10 +82,23 @@ def _of_conversion(world: World, request: Request, use: Use) -> str | None:
     done = use.params["conversion_type_params"]["conversion_metric"]
     if _filters(done):
         return "MetricFlow drops the filter on the conversions of a conversion metric"
+    if not all(k.startswith(("metric_time", "TimeDimension('metric_time'")) for k in request["group_by"]) and _ties(
+        world, use
+    ):
+        return "of two base events at one moment MetricFlow takes any"
     timed = request["time_constraint"] or any(map(_timed, (*use.own, *use.above)))
     if timed and world.metrics[done["name"]]["type_params"].get("join_to_timespine"):
         return "a time constraint, or a filter on time, also chooses the periods of conversions that are filled"
     return None
+
+
+def _ties(world: World, use: Use) -> bool:
+    """Whether an entity has two base events in one month, which is as coarse as times of facts are."""
+    how = use.params["conversion_type_params"]
+    model = world.metrics[how["base_metric"]["name"]]["type_params"]["metric_aggregation_params"]["semantic_model"]
+    column = next(e["expr"] for e in world.models[model].entities if e["name"] == how["entity"])
+    seen = [(r[column], f"{r['happened']:%Y-%m}") for r in world.tables[model].records() if r["happened"]]
+    return len(set(seen)) < len(seen)
 
 
 def _is_made(world: World, name: str) -> bool:
