@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from oracle import Oracle
 from oracle_looks import answer
 from world_metrics import worlds
+from world_models import SCHEMA, Table
 from world_requests import REFUSALS, looks, requests
-from worlds import SCHEMA, Table
 
 from penstock.manifest.load import load_manifest
 from penstock.semantic import batch

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 from naive import plain
-from worlds import SCHEMA, World
+from world_models import SCHEMA, World
 
 Answer = tuple[list[str], list[tuple[Any, ...]]]
 _TYPES = {"int": "BIGINT", "double": "DOUBLE", "text": "VARCHAR", "bool": "BOOLEAN", "time": "TIMESTAMP"}

@@ -21,8 +21,8 @@ from oracle import Oracle
 from oracle_looks import answer
 from world_differences import kinds_of, known_difference
 from world_metrics import worlds
+from world_models import World
 from world_requests import REFUSALS, looks, requests, value_requests
-from worlds import World
 
 from penstock.manifest.load import load_manifest
 from penstock.semantic import batch

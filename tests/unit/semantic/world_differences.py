@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from periods import GRAINS
+from world_models import Part, World
 from world_requests import inputs_of
-from worlds import Part, World
 
 Request = dict[str, Any]
 
@@ -79,14 +79,14 @@ def _of_cumulative(request: Request, use: Use) -> str | None:
 
 
 def _of_conversion(world: World, request: Request, use: Use) -> str | None:
-    done = use.params["conversion_type_params"]["conversion_metric"]
+    base, done = (use.params["conversion_type_params"][part] for part in ("base_metric", "conversion_metric"))
     if _filters(done):
         return "MetricFlow drops the filter on the conversions of a conversion metric"
     if not all(k.startswith(("metric_time", "TimeDimension('metric_time'")) for k in request["group_by"]) and _ties(
         world, use
     ):
         return "of two base events at one moment MetricFlow takes any"
-    timed = request["time_constraint"] or any(map(_timed, (*use.own, *use.above)))
+    timed = request["time_constraint"] or any(map(_timed, (*use.own, *use.above, *_filters(base))))
     if timed and world.metrics[done["name"]]["type_params"].get("join_to_timespine"):
         return "a time constraint, or a filter on time, also chooses the periods of conversions that are filled"
     return None

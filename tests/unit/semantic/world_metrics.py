@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks import manifests
 from hypothesis import strategies as st
-from worlds import DAYS, Item, Model, Part, Table, World, coarser, items_of, models, relation
+from world_models import DAYS, Item, Model, Part, Table, World, coarser, items_of, models, relation
 
 _DATES = ["2024-01-01", "2024-01-08", "2024-01-31", "2024-02-01", "2024-02-29"]
 _COMPARED = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from world_metrics import common, filters
-from worlds import Item, World, coarser, items_of
+from world_models import Item, World, coarser, items_of
 
 _RANGES = [("2024-01-01", "2024-01-31"), ("2024-01-02", "2024-02-10"), ("2023-12-31", "2024-01-07")]
 # what metrics can't be asked for: other times without a time to group by, and ranges of what is no sum of rows
