@@ -29,8 +29,8 @@ lint: setup ## ruff, types, the one-way imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint ## The whole test suite
-	$(BIN)/pytest
+test: lint ## The whole test suite, in two processes
+	$(BIN)/pytest -n 2
 
 # A program of a benchmark that is no package of ours has an environment of its own.
 .venv-peers/%/.ready: benchmarks/peers/%.txt

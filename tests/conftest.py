@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +25,21 @@ atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
 os.environ["PENSTOCK_HOME"] = str(_STATE / "home")
 for _name in [name for name in os.environ if name.startswith(("DBT_", "MLFLOW_"))]:
     del os.environ[_name]
+
+
+ON_DEMO = ("tests/dbt/", "tests/spark/", "tests/servers/test_standalone.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """In several processes, a folder's tests stay together, and so do all that use the tables of the demo."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFolder(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "demo" if nodeid.startswith(ON_DEMO) else nodeid.partition("::")[0].rpartition("/")[0]
+
+    return ByFolder(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.metricflow_sql import MetricFlow
 from protocol import serve
+
+from benchmarks.metricflow_sql import MetricFlow
 
 _loaded: list[MetricFlow] = []
 

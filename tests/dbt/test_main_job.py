@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from benchmarks.metricflow_sql import MetricFlow
 from penstock.demo.build import build, changed_selection, remember_build
 from penstock.errors import InvalidRequestError, PenstockError, UnknownNameError
 from penstock.semantic import MetricRequest
@@ -87,7 +88,8 @@ REQUESTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("parts", REQUESTS, ids=lambda p: "+".join((*p["metrics"], *p["group_by"])))
 def test_metrics_equal_metricflow(flights: Project, copy: duckdb.DuckDBPyConnection, parts: dict[str, Any]) -> None:
-    theirs = copy.sql(metricflow_sql(flights, parts)).to_arrow_table()
+    manifest = (flights.folder / "target" / "semantic_manifest.json").read_text()
+    theirs = copy.sql(MetricFlow(manifest).sql(parts)).to_arrow_table()
     assert_same_rows(flights.query(MetricRequest(**parts)), theirs)
 
 
@@ -106,26 +108,6 @@ def without_zones(table: pa.Table) -> pa.Table:
     """Spark's timestamps arrive with the session's zone, UTC; MetricFlow's SQL is about plain ones."""
     plain = [f.with_type(pa.timestamp("us")) if pa.types.is_timestamp(f.type) else f for f in table.schema]
     return table.cast(pa.schema(plain))
-
-
-def metricflow_sql(project: Project, parts: dict[str, Any]) -> str:
-    """MetricFlow's SQL for the same manifest."""
-    from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
-    from metricflow.protocols.sql_client import SqlEngine
-    from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
-    from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
-    from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
-
-    class NoWarehouse:
-        sql_engine_type = SqlEngine.DUCKDB
-        sql_plan_renderer = DuckDbSqlPlanRenderer()
-
-    text = (project.folder / "target" / "semantic_manifest.json").read_text()
-    engine = MetricFlowEngine(SemanticManifestLookup(parse_manifest_from_dbt_generated_manifest(text)), NoWarehouse())
-    request = MetricFlowQueryRequest.create(
-        metric_names=parts["metrics"], group_by_names=parts["group_by"], where_constraints=parts.get("where")
-    )
-    return str(engine.explain(request).sql_statement.sql)
 
 
 def test_order_limit_and_as_of(flights: Project) -> None:

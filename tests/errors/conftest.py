@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -14,11 +15,20 @@ from outcomes import Commands, DiskFull, Interrupted, Outcome, jvm_of, outcome, 
 from places import Place, make_place
 
 HERE = Path(__file__).parent
+CONSUMER = HERE.parent / "dbt" / "consumers" / "shops" / "models"
+
+
+def make_project(folder: Path) -> Place:
+    """The project to be broken; the model that it trains is that of the package's consumer."""
+    place = make_place(folder, HERE / "project")
+    for name in ("buyers.py", "examples.sql"):
+        shutil.copy(CONSUMER / name, place.folder / "models")
+    return place
 
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    project = make_place(tmp_path_factory.mktemp("errors"), HERE / "project")
+    project = make_project(tmp_path_factory.mktemp("errors"))
     # A JVM that lives for some seconds is faster without its second compiler.
     return project.with_variables({"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"})
 
@@ -72,7 +82,7 @@ def commands(built: Place, next_build: Outcome, tmp_path_factory: pytest.TempPat
 @pytest.fixture(scope="session")
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """The project after `dbt parse`: enough for what fails before Spark starts."""
-    place = make_place(tmp_path_factory.mktemp("parsed"), HERE / "project")
+    place = make_project(tmp_path_factory.mktemp("parsed"))
     done = place.dbt("parse")
     assert done.returncode == 0, done.stdout
     return place
@@ -101,7 +111,7 @@ echo "with room"
 
 @pytest.fixture(scope="session")
 def disk_full_build(tmp_path_factory: pytest.TempPathFactory) -> DiskFull:
-    place = make_place(tmp_path_factory.mktemp("full"), HERE / "project")
+    place = make_project(tmp_path_factory.mktemp("full"))
     (place.folder / "home").mkdir()
     build = place.dbt_command("build", "--select", "large", "--no-use-colors")
     refused = []

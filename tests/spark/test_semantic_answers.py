@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 import shop
+import sqlglot
 from naive import Shop, ordered, rows_of
 from questions import QUESTIONS
+from sql_cases import ALL, IDS
 
 from penstock.manifest.load import load_manifest
 from penstock.project import Project
 from penstock.semantic import MetricRequest, compile_request
+from penstock.semantic.batch import request_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +52,42 @@ def test_rows_are_those_of_the_naive_evaluator(shop_session: SparkSession, ansi:
         if ordered(got) != question.expected(NAIVE):
             wrong[title] = (ordered(got), question.expected(NAIVE))
     assert not wrong
+
+
+def test_rows_are_the_same_before_and_after(shop_session: SparkSession) -> None:
+    shop_session.conf.set("spark.sql.ansi.enabled", "false")  # as dbt-spark has it
+    wrong = {}
+    for name, (_, case) in zip(IDS, ALL, strict=True):
+        (before,) = sqlglot.transpile(case.before, read="duckdb", write="spark")
+        after = compile_request(MANIFEST, request_of(case.request), "spark").sql
+        found, expected = (ordered(shop_session.sql(sql).collect()) for sql in (after, before))
+        if found != expected or not found:
+            wrong[name] = (found, expected)
+    assert not wrong
+
+
+def test_files_out_of_reach_are_not_read(shop_session: SparkSession) -> None:
+    table = "shop.orders_by_month"
+    shop_session.sql(f"CREATE TABLE {table} USING DELTA AS SELECT * FROM shop.orders WHERE FALSE")
+    ends = "SELECT MIN(ordered_at::DATE)::TEXT, MAX(ordered_at::DATE)::TEXT FROM shop.orders GROUP BY MONTH(ordered_at)"
+    days: dict[str, tuple[str, str]] = {}  # the first and the last of each file
+    for first, last in CON.sql(ends).fetchall():
+        rows = f"SELECT /*+ COALESCE(1) */ * FROM shop.orders WHERE DATE(ordered_at) BETWEEN '{first}' AND '{last}'"
+        shop_session.sql(f"INSERT INTO {table} {rows}")
+        days |= dict.fromkeys(set(shop_session.table(table).inputFiles()) - days.keys(), (first, last))
+    assert len(days) == 3
+    for _, case in ALL:
+        scans = case.holds.get("bounds", {}).get("orders.ordered_at", [])
+        if scans:
+            after = compile_request(MANIFEST, request_of(case.request), "spark").sql
+            read = shop_session.sql(after.replace("shop.orders AS", f"{table} AS")).inputFiles()
+            reached = {
+                file
+                for least, most in scans
+                for file, (first, last) in days.items()
+                if first < (most or "9") and last >= (least or "")
+            }
+            assert {file for file in read if file in days} == reached, case.title
 
 
 def test_days_begin_where_the_session_is(shop_session: SparkSession) -> None:

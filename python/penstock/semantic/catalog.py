@@ -44,8 +44,8 @@ class Catalog:
 
     def __init__(self, manifest: SemanticManifest) -> None:
         self.manifest = manifest
-        self._places: dict[tuple[str, tuple[str, ...], str], Place | None] = {}
-        self._one_way: set[tuple[str, tuple[str, ...], str]] = set()
+        self._found: dict[tuple[str, tuple[str, ...], str], tuple[Place, ...]] = {}
+        self._hops: dict[str, dict[str, list[Hop]]] = {}
         self._reachable: dict[tuple[str, tuple[str, ...], int], tuple[Item, ...]] = {}
 
     @cached_property
@@ -80,6 +80,18 @@ class Catalog:
 
     def joinable(self, model: SemanticModel) -> Iterator[Hop]:
         """The joins from a model that keep the number of its rows."""
+        for hops in self._joinable_by_entity(model).values():
+            yield from hops
+
+    def _joinable_by_entity(self, model: SemanticModel) -> dict[str, list[Hop]]:
+        if model.name not in self._hops:
+            found: dict[str, list[Hop]] = {}
+            for hop in self._joins_from(model):
+                found.setdefault(hop.entity, []).append(hop)
+            self._hops[model.name] = found
+        return self._hops[model.name]
+
+    def _joins_from(self, model: SemanticModel) -> Iterator[Hop]:
         for entity in model.entities:
             for other in self._keyed_by.get(entity.name, ()):
                 both_natural = entity.type == other.entity_by_name[entity.name].type == "natural"
@@ -90,10 +102,14 @@ class Catalog:
 
     def place(self, fact: str, links: tuple[str, ...], element: str) -> Place | None:
         """Where the element behind exactly these links is, seen from the fact; None where it is not."""
+        return next(iter(self._ways(fact, links, element)), None)
+
+    def _ways(self, fact: str, links: tuple[str, ...], element: str) -> tuple[Place, ...]:
+        """The first few places behind exactly these links, in the order in which they are preferred."""
         key = (fact, links, element)
-        if key not in self._places:
-            self._places[key] = next(self._find(fact, links, element, local=True), None)
-        return self._places[key]
+        if key not in self._found:
+            self._found[key] = tuple(islice(self._find(fact, links, element, local=True), _MOST_CHOICES))
+        return self._found[key]
 
     def is_many(self, fact: str, item: Item) -> bool:
         """Whether there may be several values of an item for one row of the fact."""
@@ -112,12 +128,11 @@ class Catalog:
         if local and len(links) == 1 and links[0] in self.prefixes(model) and self._holds(model, element):
             yield Place((), fact)
             return  # what a model says itself comes before what others say
-        for hop in self.joinable(model):
-            if hop.entity == links[0]:
-                ends = (links[2:], links[1:]) if links[1:2] == (hop.model,) else (links[1:],)
-                for rest in (r for end in ends for r in self._find(hop.model, end, element, local=False)):
-                    if all(h.model not in (hop.model, fact) for h in rest.hops):
-                        yield Place((hop, *rest.hops), rest.model)
+        for hop in self._joinable_by_entity(model).get(links[0], ()):
+            ends = (links[2:], links[1:]) if links[1:2] == (hop.model,) else (links[1:],)
+            for rest in (r for end in ends for r in self._find(hop.model, end, element, local=False)):
+                if all(h.model not in (hop.model, fact) for h in rest.hops):
+                    yield Place((hop, *rest.hops), rest.model)
         yield from self._behind_many(model, links, element)
         if local and len(links) > 1 and links[0] in self.prefixes(model):
             # the model's own entity, named though it is here
@@ -132,21 +147,15 @@ class Catalog:
         if other is not None and entity is not None and entity.type == "foreign" and self._holds(other, element):
             yield Place((Hop(links[0], other.name, many=True),), other.name)
 
-    def _ways(self, fact: str, item: Item) -> list[Place]:
-        return list(islice(self._find(fact, item.links, item.element, local=True), _MOST_CHOICES))
-
     def _check_one_way(self, fact: str, item: Item) -> None:
         """Refuse an item that is found over one and the same links in several places."""
-        if (fact, item.links, item.element) in self._one_way:
-            return
-        places = self._ways(fact, item)
+        places = self._ways(fact, item.links, item.element)
         if len(places) > 1:
             raise InvalidRequestError(
                 f"'{item.column}' may be reached over several joins",
                 where=f"from {fact}",
                 fix="name the models on the way: " + " or ".join(_with_models(p, item.element) for p in places),
             )
-        self._one_way.add((fact, item.links, item.element))
 
     def _holds(self, model: SemanticModel, element: str, *, entity_only: bool = False) -> bool:
         return element in model.entity_by_name or (not entity_only and element in model.dimension_by_name)
@@ -227,7 +236,7 @@ class Catalog:
                     if place is not None and (links, element) not in seen:
                         seen.add((links, element))
                         item = self._item(place, links, element)
-                        if len(self._ways(fact, item)) == 1:
+                        if len(self._ways(fact, links, element)) == 1:
                             yield item
 
     def resolve(self, facts: tuple[str, ...], path: tuple[str, ...]) -> Item | None:

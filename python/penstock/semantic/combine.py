@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlglot import exp
 
 from penstock.semantic.expressions import all_of, any_of, found_parts, when
-from penstock.semantic.plan import Output
+from penstock.semantic.plan import Output, asked_whether_found
 from penstock.semantic.request import Dialect
 from penstock.semantic.stage import Stage, subquery
 
@@ -37,7 +37,7 @@ def combined(
         dialect: Many branches are put together in the engine's own way.
         totals: The columns of some of the keys, and a select by them, whose other columns the outputs may use too.
     """
-    asked = _asked_whether_found(outputs) if keys else set()
+    asked = asked_whether_found(outputs) if keys else frozenset()
     stage = _whole(stages[0], asked) if len(stages) == 1 else _union(stages, keys, asked, dialect)
     uses = Counter(c.name for o in outputs for c in o.value.find_all(exp.Column))
     if totals or (stage.grouped and any(count > 1 for count in uses.values())):
@@ -59,24 +59,15 @@ def _put_beside(stage: Stage, shared: Collection[str], select: exp.Select, alias
 
 def worked_out(stage: Stage, outputs: tuple[Output, ...]) -> dict[str, exp.Expr]:
     """Each metric as one expression over the rows of a stage, the aggregates of its leaves within it."""
-    stage = _whole(stage, _asked_whether_found(outputs))
+    stage = _whole(stage, asked_whether_found(outputs))
     return {o.name: _over(stage, o.value) for o in outputs}
-
-
-def _asked_whether_found(outputs: tuple[Output, ...]) -> set[str]:
-    return {
-        column
-        for output in outputs
-        for node in output.value.find_all(exp.Anonymous)
-        for column in (found_parts(node) or (None, ()))[1]
-    }
 
 
 def _mark(leaf: str) -> str:
     return f"{leaf}__found"
 
 
-def _whole(stage: Stage, asked: set[str]) -> Stage:
+def _whole(stage: Stage, asked: frozenset[str]) -> Stage:
     """The stage with a value for each leaf that is asked for, 1 where it has a row."""
     stage.values |= {_mark(leaf): test for leaf, test in stage.found.items() if leaf in asked}
     return stage
@@ -103,7 +94,7 @@ def _over(stage: Stage, value: exp.Expr) -> exp.Expr:
     return value.transform(inner_of, copy=False)
 
 
-def _union(stages: list[Stage], keys: Collection[str], asked: set[str], dialect: Dialect) -> Stage:
+def _union(stages: list[Stage], keys: Collection[str], asked: frozenset[str], dialect: Dialect) -> Stage:
     for stage in stages:
         found = {_mark(leaf): stage.found.get(leaf, exp.Literal.number(1)) for leaf in stage.values if leaf in asked}
         stage.values |= found

@@ -117,7 +117,7 @@ class _Compiler:
         self.catalog = catalog
         self.dialect = dialect
         self.reads = reads if reads is not None else Reads()
-        self.context = Context(catalog, self.reads, self._metric_rows)
+        self.context = Context(catalog, dialect, self.reads, self._metric_rows)
         self.plan: QueryPlan | None = None
         self._known_at: dt.datetime | None = None
 

@@ -16,6 +16,7 @@ from penstock.semantic.leaves import ConversionOf
 from penstock.semantic.names import Item, coarsest
 from penstock.semantic.plain import within_range
 from penstock.semantic.plan import Branch, TimeRange
+from penstock.semantic.reach import limits_of, reach_of_conversions
 from penstock.semantic.scope import Context, Scope
 from penstock.semantic.stage import Stage, selected, subquery
 
@@ -69,6 +70,7 @@ def conversion_stage(context: Context, branch: Branch, keys: tuple[Item, ...], t
     done_tests = [done.condition(c) for c in of.conditions]
     if of.known is not None:
         done_tests.append(known_test(done, of.known))
+    done_tests += reach_of_conversions(done.time(), grain, of.window, limits_of(base.time(), tests))
     counted = _rows(done, {**done_columns, **parts}, done_tests, group_by=group_by)
     if not entry.decomposable:
         # the rows of one entity at one moment stay apart; a number within them keeps each for itself

@@ -31,6 +31,7 @@ class OffsetSpine(Spine):
         super().__init__(context, grain)
         self.whole = False
         self.window = window
+        self.only_periods = only_periods
         self.moment = exp.column(_SHOWN, self.alias)
         self.source: exp.Expr = exp.column(_SOURCE, self.alias)
         if only_periods:
@@ -65,14 +66,10 @@ class OffsetSpine(Spine):
             lead = exp.Lead(this=exp.column(name, "periods"), offset=exp.Literal.number(self.window.count))
             return exp.Window(this=lead, order=by_period.copy())
 
+        named = {"later": later(_PERIOD)} if self.only_periods else {}
         later_periods = selected(
             exp.Select().from_(subquery(periods, "periods"), copy=False),
-            {
-                _PERIOD: exp.column(_PERIOD, "periods"),
-                "later": later(_PERIOD),
-                "first": later("first"),
-                "last": later("last"),
-            },
+            {_PERIOD: exp.column(_PERIOD, "periods"), **named, "first": later("first"), "last": later("last")},
         )
         first, last = exp.column("first", "moved"), exp.column("last", "moved")
         shown = _plus(first, exp.column(_PLACE, "numbered"), self.grain)
@@ -89,7 +86,7 @@ class OffsetSpine(Spine):
             {
                 _SOURCE: exp.column(_SOURCE, "numbered"),
                 _SHOWN: there,
-                _PERIOD: exp.column("later", "moved"),
+                **({_PERIOD: exp.column("later", "moved")} if named else {}),
             },
         )
 

@@ -71,7 +71,7 @@ def distinct_values(
                 return scope.metric(reference, where)
             return value(reference_item(catalog, facts, reference, condition.default_grain, where))
 
-        tests.append(condition.filter.bind(column))
+        tests.append(condition.bind(column))
     if time_range is not None:
         assert spine is not None
         tests.append(within_range(spine.moment, time_range))

@@ -158,14 +158,27 @@ def _verdict(manifest: SemanticManifest, path: str) -> str:
 def _scans(tree: exp.Expr, dialect: Dialect) -> Iterator[Scan]:
     for select in tree.find_all(exp.Select):
         source = select.args.get("from_")
-        tables = [source.this] if source is not None else []
-        tables += [join.this for join in select.args.get("joins") or ()]
+        tables = [*(_tables(source.this) if source is not None else ()), *_joined(select)]
         where = select.args.get("where")
         test = where.this if where is not None else None
         tests = list(test.flatten()) if isinstance(test, exp.And) else [test] if test is not None else []
         for table in tables:
-            if isinstance(table, exp.Table):
-                mine = [t for t in tests if {c.table for c in t.find_all(exp.Column)} == {table.alias_or_name}]
-                name = table.copy()
-                name.set("alias", None)
-                yield Scan(render(name, dialect), tuple(render(t, dialect) for t in mine))
+            mine = [t for t in tests if {c.table for c in t.find_all(exp.Column)} == {table.alias_or_name}]
+            name = table.copy()
+            name.set("alias", None)
+            name.set("joins", None)
+            yield Scan(render(name, dialect), tuple(render(t, dialect) for t in mine))
+
+
+def _tables(source: exp.Expr) -> Iterator[exp.Table]:
+    """The tables that stand in a FROM or a join themselves, within brackets too."""
+    if isinstance(source, exp.Table):
+        yield source
+        yield from _joined(source)
+    elif isinstance(source, exp.Subquery) and isinstance(source.this, exp.Table):
+        yield from _tables(source.this)
+
+
+def _joined(rows: exp.Expr) -> Iterator[exp.Table]:
+    for join in rows.args.get("joins") or ():
+        yield from _tables(join.this)

@@ -35,12 +35,14 @@ _WORDS = frozenset(Spark.Tokenizer.KEYWORDS) | frozenset(Spark.Parser.NO_PAREN_F
 
 @lru_cache(maxsize=8192)
 def _parsed(sql: str, where: str) -> exp.Expr:
-    if _is_a_name(sql):  # as most definitions are: the parser would take ten times as long to say so
+    if is_a_name(sql):  # as most definitions are: the parser would take ten times as long to say so
         return exp.column(sql)
+    if sql.isascii() and sql.isdecimal():
+        return exp.Literal.number(sql)
     return without_positions(safe_divisions(parse_expression(sql, where=where)))
 
 
-def _is_a_name(sql: str) -> bool:
+def is_a_name(sql: str) -> bool:
     """Whether the text is a column's bare name for the parser, and no word of the language."""
     return _NAME.fullmatch(sql) is not None and sql.upper() not in _WORDS
 

@@ -1,13 +1,12 @@
 """Pass: leaves that look at other times than their rows' own: cumulative ranges and offsets.
 
-What can be added up is added up first, one row a period, and only then joined to the time spine; the rest is joined row
-by row.
+What can be added up is added up first, one row a period, and only then joined to the time spine. Of what is counted by
+its values each is joined once a period, the rest row by row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -16,19 +15,19 @@ from penstock.errors import InvalidRequestError
 from penstock.manifest.model import NonAdditive
 from penstock.semantic.by_period import by_period
 from penstock.semantic.custom_offset import OffsetSpine
-from penstock.semantic.expressions import all_of, any_of, earlier, truncated
+from penstock.semantic.expressions import all_of, any_of, earlier, truncated, when
+from penstock.semantic.filters import some, split_filters
 from penstock.semantic.known import known_test
 from penstock.semantic.leaves import Running, Shift
 from penstock.semantic.names import METRIC_TIME, Item, finer_or_same, is_standard
 from penstock.semantic.plain import within_range
 from penstock.semantic.plan import Branch, TimeRange, is_metric_time
-from penstock.semantic.reach import within_reach
-from penstock.semantic.resolve import Condition, items_in, reference_item
+from penstock.semantic.reach import limits_of, reach_of_offset, reach_of_total
 from penstock.semantic.scope import Context, Scope
 from penstock.semantic.source import axis, is_there, period_of, picked, source_rows
 from penstock.semantic.spine import Spine
 from penstock.semantic.stage import Stage, selected, subquery
-from penstock.semantic.templates import Reference
+from penstock.semantic.timed_conditions import TimedConditions
 from penstock.semantic.to_spine import joined_to_spine
 
 _MOMENT = "moment"
@@ -43,14 +42,6 @@ def over_time_stage(context: Context, branch: Branch, keys: tuple[Item, ...], ti
     return _OverTime(context, branch, keys, time_range).stage()
 
 
-@dataclass
-class _Timed:
-    """A condition that looks at a moved time, and by which of the shifts it is moved (all of those before `level`)."""
-
-    condition: Condition
-    level: int
-
-
 class _OverTime:
     def __init__(self, context: Context, branch: Branch, keys: tuple[Item, ...], time_range: TimeRange | None) -> None:
         self.context, self.branch, self.shape = context, branch, branch.shape
@@ -60,10 +51,17 @@ class _OverTime:
         self.base = self.scope.time_grain()
         self.time_keys = tuple(k for k in keys if self._is_time(k))
         self.other_keys = tuple(k for k in keys if not self._is_time(k))
-        self.row_tests: list[exp.Expr] = []
-        self.timed: list[_Timed] = []
-        self.hidden: dict[Item, str] = {}
-        self._split_conditions()
+        self.conditions = TimedConditions(self.scope, self.shape, self._is_time)
+        known = [known_test(self.scope, self.shape.known)] if self.shape.known is not None else []
+        self.row_tests = [*known, *self.conditions.of_rows]
+        in_shape = (*self.shape.own, *self.shape.extra)
+        where, self.own = split_filters(
+            {
+                column: [self.scope.condition(c) for c in (*leaf.own, *leaf.extra) if c not in in_shape]
+                for column, leaf in branch.leaves
+            }
+        )
+        self.row_tests += where
         if self.shape.shifts and not self.time_keys:
             raise InvalidRequestError(
                 f"{self.where} looks back in time, so it has to be grouped by time",
@@ -77,33 +75,13 @@ class _OverTime:
         grain = self._grain_to_join_first()
         if self.shape.non_additive is not None:
             return self._moved_and_picked(self.shape.non_additive, grain or self.base, only_starts=grain is None)
-        if grain is not None:
-            # what a filter on a moved time needs beside it splits groups, which have to be put together after it
-            mode = self._mode() if self.hidden else "done"
-            return self._shifted(self._rows(grain, mode), grain, mode)
-        return self._shifted(self._rows(self.base, self._mode()), self.base, self._mode(), only_starts=True)
+        if grain is None:
+            return self._shifted(None, self.base, mode=self._mode(), only_starts=True)
+        # rows that are kept apart for a filter are put together once they are tested
+        return self._shifted(None, grain, mode=self._mode() if self.conditions.hidden else "done")
 
     def _is_time(self, item: Item) -> bool:
         return is_metric_time(self.context.catalog, item, self.shape.model, self.shape.time_dimension)
-
-    def _split_conditions(self) -> None:
-        """Conditions on rows are for the rows; those on a moved time wait until the time is there."""
-        shifts = self.shape.shifts
-        if self.shape.known is not None:
-            self.row_tests.append(known_test(self.scope, self.shape.known))
-        own = (*self.shape.own, *self.shape.extra)
-        # level n: n shifts are between the condition's time and the row's; a running total stands before all of them
-        levels = [(c, 0) for c in own] + [(c, i + 1) for i, s in enumerate(shifts) for c in s.conditions]
-        for condition, level in levels:
-            items = items_in(self.context.catalog, self.shape.model, condition)
-            times = [i for i in items or () if self._is_time(i)]
-            if not times or (level == 0 and self.shape.running is None):
-                self.row_tests.append(self.scope.condition(condition))
-                continue
-            self.timed.append(_Timed(condition, level))
-            for item in items or ():
-                if not self._is_time(item):
-                    self.hidden.setdefault(item, f"filter__{item.column}")
 
     def _mode(self) -> str:
         whole = all(aggregate(leaf.aggregation.agg).decomposable for _, leaf in self.branch.leaves)
@@ -132,7 +110,7 @@ class _OverTime:
         """The fact's rows by moment and keys, as finished values ('done'), partial states ('parts') or 'rows'."""
         columns = {_MOMENT: truncated(grain, self.scope.time())}
         columns |= {k.column: self.scope.item(k) for k in self.other_keys}
-        columns |= {name: self.scope.item(i) for i, name in self.hidden.items()}
+        columns |= {name: self.scope.item(i) for i, name in self.conditions.hidden.items()}
         values = {
             f"{c}__value": self.scope.value(leaf.aggregation.expr, f"metric {leaf.metric}")
             for c, leaf in self.branch.leaves
@@ -146,14 +124,20 @@ class _OverTime:
         )
         taken = {name: found[name] for name in columns}
         for column, leaf in self.branch.leaves:
-            value, entry = found[f"{column}__value"], aggregate(leaf.aggregation.agg)
+            test, entry = self.own[column], aggregate(leaf.aggregation.agg)
+            value = when(test, found[f"{column}__value"])
+            if test is not None and column in self.branch.asked:
+                taken[f"{column}__some"] = some(test) if mode == "rows" else exp.Max(this=some(test))
             if mode == "done":
                 taken[column] = entry.over_rows(value, leaf.aggregation)
             elif mode == "rows":
                 taken[column] = value
             else:
                 taken |= {f"{column}__{part.name}": part.partial(value) for part in entry.parts}
-        return selected(rows, taken, group_by=0 if mode == "rows" else len(columns))
+        if mode == "rows":
+            once = all(aggregate(leaf.aggregation.agg).idempotent for _, leaf in self.branch.leaves)
+            return selected(rows, taken, distinct=once)
+        return selected(rows, taken, group_by=len(columns))
 
     def _values(self, mode: str, alias: str) -> dict[str, exp.Expr]:
         """The leaves' values from joined rows that `_rows` made."""
@@ -165,19 +149,25 @@ class _OverTime:
                 found[column] = entry.finish(parts)
             elif mode == "rows":
                 found[column] = entry.over_rows(exp.column(column, alias), leaf.aggregation)
-            elif mode == "moved":
-                found[column] = exp.column(f"{column}__value", alias)
             else:
                 found[column] = exp.column(column, alias)
         return found
 
-    def _parts(self, alias: str) -> dict[str, exp.Expr]:
-        """The leaves' partial states from joined rows, put together but not finished."""
+    def _states(self, mode: str, alias: str) -> dict[str, exp.Expr]:
+        """What `_rows` made, to be put together later: 'parts' as far as they can be, 'rows' as they are."""
+        if mode == "rows":
+            return {column: exp.column(column, alias) for column, _ in self.branch.leaves}
         return {
-            f"{column}__{part.name}": part.merge(exp.column(f"{column}__{part.name}", alias))
+            (name := f"{column}__{part.name}"): part.merge(exp.column(name, alias))
             for column, leaf in self.branch.leaves
             for part in aggregate(leaf.aggregation.agg).parts
         }
+
+    def _found(self, mode: str, alias: str) -> dict[str, exp.Expr]:
+        """1 for each leaf that has rows, where that is asked and not always so, from joined rows that `_rows` made."""
+        tested = [column for column, test in self.own.items() if test is not None and column in self.branch.asked]
+        marks = {column: exp.column(f"{column}__some", alias) for column in tested}
+        return {column: mark if mode == "done" else exp.Max(this=mark) for column, mark in marks.items()}
 
     def _running(self, running: Running) -> Stage:
         """Join what lies in the range of each moment of the spine."""
@@ -193,30 +183,29 @@ class _OverTime:
             on.append(exp.GT(this=moment.copy(), expression=earlier(spine.moment, running.window)))
         elif running.grain_to_date is not None:
             on.append(exp.GTE(this=moment.copy(), expression=spine.start_of(running.grain_to_date)))
-        if self.time_range is not None and self.shape.non_additive is None and not shifts:
-            self.row_tests += within_reach(self.scope.time(), self.base, running, self.time_range)
+        tests = self._tests(spine, alias, 0)
+        if self.shape.non_additive is None:
+            limits = limits_of(spine.moment, tests)
+            self.row_tests += reach_of_total(self.scope.time(), self.base, running, limits)
         rows = self._rows(self.base, mode)
         others: dict[str, exp.Expr] = {k.column: exp.column(k.column, alias) for k in self.other_keys}
         values = self._values(mode, alias)
         if shifts:
-            carried = {name: exp.column(name, alias) for name in self.hidden.values()}
+            carried = {name: exp.column(name, alias) for name in self.conditions.carried.values()}
             keys = {_MOMENT: spine.moment.copy(), **others, **carried}
-            joined = self._join(spine, rows, alias, on, self._tests(spine, alias, 0), shown=False)
-            if not self.hidden:
-                mode = "done"
-            elif mode == "parts":
-                values = self._parts(alias)
-            else:
-                values = {column: exp.column(column, alias) for column, _ in self.branch.leaves}
-            totals = selected(joined, {**keys, **values}, group_by=0 if mode == "rows" else len(keys))
-            shown = self._shifted(totals, self.base, mode, keep_moment=self._coarse())
+            joined = self._join(spine, rows, alias, on, tests, shown=False)
+            after = mode if carried else "done"
+            states = self._states(mode, alias) if carried else values
+            totals = selected(joined, {**keys, **states}, group_by=0 if after == "rows" else len(keys))
+            shown = self._shifted(totals, self.base, mode=after, keep_moment=self._coarse())
             return by_period(self._filled(shown), _MOMENT, running.period_agg)
         times = {k.column: spine.item(k) for k in self.time_keys}
         keys = {**times, **others}
         if self._coarse() and self.time_keys:
             keys = {_MOMENT: spine.moment.copy(), **keys}
-        joined = self._join(spine, rows, alias, on, self._tests(spine, alias, 0))
-        return by_period(self._filled(Stage(joined, keys, values, grouped=True)), _MOMENT, running.period_agg)
+        joined = self._join(spine, rows, alias, on, tests)
+        stage = Stage(joined, keys, values, grouped=True, found=self._found(mode, alias))
+        return by_period(self._filled(stage), _MOMENT, running.period_agg)
 
     def _filled(self, stage: Stage) -> Stage:
         """The running totals with the moments and the values that are to stand where there are none."""
@@ -250,9 +239,9 @@ class _OverTime:
         """The last moment of each period, of those that the filters on time let through."""
         spine = Spine(self.context, self.base, alias="every", where=self.where)
         tests = [
-            self._timed_test(timed.condition, spine, spine.moment, "")
-            for timed in self.timed
-            if timed.level == len(self.shape.shifts) and self._only_time(timed.condition)
+            self.conditions.test(timed.condition, spine, spine.moment, "", self.base)
+            for timed in self.conditions.waiting
+            if timed.level == len(self.shape.shifts) and self.conditions.only_time(timed.condition)
         ]
         if self.time_range is not None:
             tests.append(within_range(spine.moment, self.time_range))
@@ -263,10 +252,6 @@ class _OverTime:
             rows = rows.where(test, copy=False)
         return selected(rows, {_MOMENT: exp.Max(this=spine.moment.copy())}).group_by(*periods, copy=False)
 
-    def _only_time(self, condition: Condition) -> bool:
-        items = items_in(self.context.catalog, self.shape.model, condition)
-        return bool(items) and all(self._is_time(i) for i in items or ())
-
     def _moved_and_picked(self, non_additive: NonAdditive, grain: str, *, only_starts: bool) -> Stage:
         """An offset of a semi-additive metric: it is taken at one moment of each period shown, so rows move first."""
         alias = "earlier"
@@ -274,33 +259,35 @@ class _OverTime:
         within = {f"within__{i}": group for i, group in enumerate(groups)}
         columns = {_MOMENT: truncated(grain, self.scope.time()), "at": at, **within}
         columns |= {k.column: self.scope.item(k) for k in self.other_keys}
-        columns |= {name: self.scope.item(i) for i, name in self.hidden.items()}
+        columns |= {name: self.scope.item(i) for i, name in self.conditions.hidden.items()}
         for column, leaf in self.branch.leaves:
-            columns[f"{column}__value"] = self.scope.value(leaf.aggregation.expr, f"metric {leaf.metric}")
+            value = self.scope.value(leaf.aggregation.expr, f"metric {leaf.metric}")
+            columns[column] = when(self.own[column], value)
         test = all_of([*self.row_tests, *(is_there(g) for g in groups)])
         rows = self.scope.rows()
         rows = selected(rows if test is None else rows.where(test, copy=False), columns)
-        moved = self._shifted(rows, grain, "moved", only_starts=only_starts)
+        moved = self._shifted(rows, grain, mode="done", only_starts=only_starts)
         period = period_of(self.scope, non_additive, self.time_keys)
         parts: list[exp.Expr] = [exp.column(name, alias) for name in within]
         parts += [moved.keys[period.column]] if period is not None else []
-        picks, found = picked(
-            moved.rows, {**moved.keys, **moved.values}, exp.column("at", alias), parts, non_additive, "moved"
-        )
-        return Stage(
-            picks,
-            {name: found[name] for name in moved.keys},
-            {
-                c: aggregate(leaf.aggregation.agg).over_rows(found[c], leaf.aggregation)
-                for c, leaf in self.branch.leaves
-            },
-            grouped=True,
-        )
+        kept = {**moved.keys, **moved.values}
+        picks, found = picked(moved.rows, kept, exp.column("at", alias), parts, non_additive, "moved")
+        values = {
+            column: aggregate(leaf.aggregation.agg).over_rows(found[column], leaf.aggregation)
+            for column, leaf in self.branch.leaves
+        }
+        return Stage(picks, {name: found[name] for name in moved.keys}, values, grouped=True)
 
     def _shifted(
-        self, rows: exp.Select, grain: str, mode: str, *, keep_moment: bool = False, only_starts: bool = False
+        self,
+        totals: exp.Select | None,
+        grain: str,
+        *,
+        mode: str,
+        keep_moment: bool = False,
+        only_starts: bool = False,
     ) -> Stage:
-        """Put at each moment of the spine what lies an offset before it, as `_rows` made it."""
+        """Put at each moment of the spine what lies an offset before it: of running totals, or else of the rows."""
         alias = "earlier"
         spine, moved = self._spine_and_source(grain)
         on = [exp.EQ(this=exp.column(_MOMENT, alias), expression=moved)]
@@ -308,9 +295,15 @@ class _OverTime:
         keys |= {k.column: spine.item(k) for k in self.time_keys}
         keys |= {k.column: exp.column(k.column, alias) for k in self.other_keys}
         tests = self._tests(spine, alias, 1)
+        if totals is None and self.shape.non_additive is None and not isinstance(spine, OffsetSpine):
+            limits = limits_of(spine.moment, tests)
+            self.row_tests += reach_of_offset(self.scope.time(), grain, self._source, limits)
+        rows = self._rows(grain, mode) if totals is None else totals
+        grouped = mode != "done"
         if only_starts and any(s.to_grain for s in self.shape.shifts):
             tests += self._period_starts(spine)
-        return Stage(self._join(spine, rows, alias, on, tests), keys, self._values(mode, alias), mode != "done")
+        joined = self._join(spine, rows, alias, on, tests)
+        return Stage(joined, keys, self._values(mode, alias), grouped, self._found(mode, alias))
 
     def _spine_and_source(self, grain: str) -> tuple[Spine, exp.Expr]:
         """The spine of the moments shown, and the moment from which the value for each of them comes."""
@@ -320,7 +313,7 @@ class _OverTime:
             custom = OffsetSpine(self.context, window, only_periods=only)
             return custom, truncated(grain, custom.source)
         spine = Spine(self.context, grain, where=self.where)
-        return spine, self._moved(spine.moment, len(self.shape.shifts))
+        return spine, self._source(spine.moment)
 
     def _period_starts(self, spine: Spine) -> list[exp.Expr]:
         """The value at the start of a period counts once in the longer period asked for, not once a day of it."""
@@ -330,6 +323,10 @@ class _OverTime:
         starts = [exp.EQ(this=spine.item(k), expression=spine.moment.copy()) for k in self.time_keys if k.grain]
         test = any_of(starts)
         return [] if test is None else [test]
+
+    def _source(self, shown: exp.Expr) -> exp.Expr:
+        """The moment from which the value comes that is shown at a moment."""
+        return self._moved(shown, len(self.shape.shifts))
 
     def _moved(self, moment: exp.Expr, down_from: int, down_to: int = 0) -> exp.Expr:
         """The moment that a value is taken from, seen from the moment at which it is shown."""
@@ -341,30 +338,17 @@ class _OverTime:
         """The conditions on the spine's time from a level on, and the request's time constraint at the outermost."""
         outermost = len(self.shape.shifts)
         tests = []
-        for timed in self.timed:
+        for timed in self.conditions.waiting:
             here = timed.level >= 1 if least_level else timed.level == 0
             if not here:
                 continue
             moment = self._moved(spine.moment, outermost, timed.level) if least_level else spine.moment
-            tests.append(self._timed_test(timed.condition, spine, moment, alias))
+            tests.append(self.conditions.test(timed.condition, spine, moment, alias, self.base))
         # before an offset a running total is limited too: MetricFlow's answer has no moment whose value comes from
         # outside of the constraint
         if self.time_range is not None:
             tests.append(within_range(spine.moment, self.time_range))
         return tests
-
-    def _timed_test(self, condition: Condition, spine: Spine, moment: exp.Expr, alias: str) -> exp.Expr:
-        where = f"{condition.where}: {condition.filter.text}"
-
-        def column(reference: Reference) -> exp.Expr:
-            item = reference_item(self.context.catalog, (self.shape.model,), reference, condition.default_grain, where)
-            if not self._is_time(item):
-                return exp.column(self.hidden[item], alias)
-            if moment == spine.moment:
-                return spine.item(item)
-            return self.scope.of_time(moment, item, self.base)
-
-        return condition.filter.bind(column)
 
     def _join(
         self,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from penstock.algebra.aggregates import aggregate
-from penstock.semantic.expressions import all_of, any_of, timestamp, when
+from penstock.semantic.expressions import timestamp, when
+from penstock.semantic.filters import some, split_filters
 from penstock.semantic.known import known_test
 from penstock.semantic.leaves import Leaf
 from penstock.semantic.names import Item
@@ -16,28 +17,18 @@ from penstock.semantic.stage import Stage
 
 
 def plain_stage(context: Context, branch: Branch, keys: tuple[Item, ...], time_range: TimeRange | None) -> Stage:
-    """Aggregate all leaves of a branch in one scan.
-
-    A filter that all leaves share is a WHERE. Where each leaf has filters, rows that none of them lets through are
-    left out too, so that they make no group.
-    """
+    """Aggregate all leaves of a branch in one scan."""
     shape = branch.shape
     scope = Scope(context, shape.model, shape.time_dimension)
     key_columns = {k.column: scope.item(k) for k in keys}
-    filters = {column: _filters(scope, leaf) for column, leaf in branch.leaves}
-    shared = set.intersection(*(set(f) for f in filters.values()))
-    where = [test for test in next(iter(filters.values())).values() if test in shared]
-    own = {column: all_of(t for t in f.values() if t not in shared) for column, f in filters.items()}
+    where, own = split_filters({column: _filters(scope, leaf) for column, leaf in branch.leaves})
     if time_range is not None:
         where.append(within_range(scope.time(), time_range))
-    if len(own) > 1 and all(test is not None for test in own.values()):
-        either = any_of({t: None for t in own.values() if t is not None})
-        assert either is not None
-        where.append(either)
     values = {column: scope.value(leaf.aggregation.expr, f"metric {leaf.metric}") for column, leaf in branch.leaves}
     if shape.non_additive is not None:
         assert all(test is None for test in own.values())
-    marks = {column: _some(test) for column, test in own.items() if test is not None} if keys else {}
+    tested = {column: test for column, test in own.items() if test is not None and keys}
+    marks: dict[str, exp.Expr] = {column: exp.Max(this=some(test)) for column, test in tested.items()}
     rows, found = source_rows(scope, {**key_columns, **_named(values)}, where, shape.non_additive, keys)
     return Stage(
         rows=rows,
@@ -45,10 +36,35 @@ def plain_stage(context: Context, branch: Branch, keys: tuple[Item, ...], time_r
         values={
             column: aggregated(leaf, found[_value_name(column)], own[column], marks.get(column))
             for column, leaf in branch.leaves
-        },
+        }
+        | _sums_of_computed_values(context, branch, values, own),
         grouped=True,
         found=marks,
     )
+
+
+def _sums_of_computed_values(
+    context: Context, branch: Branch, values: dict[str, exp.Expr], own: dict[str, exp.Expr | None]
+) -> dict[str, exp.Expr]:
+    """Filtered sums of values that another leaf adds up for all rows: DuckDB works such a value out once.
+
+    Only of these, because a value that its filter guards, against an overflow say, may fail for other rows.
+    """
+    if context.dialect != "duckdb":
+        return {}
+    computed = {values[column] for column, test in own.items() if test is None}
+    sums: dict[str, exp.Expr] = {}
+    for column, leaf in branch.leaves:
+        test, value = own[column], values[column]
+        if (
+            test is not None
+            and leaf.aggregation.agg == "sum"
+            and value in computed
+            and not isinstance(value, exp.Literal)
+        ):
+            total = aggregate("sum").over_rows(value)
+            sums[column] = exp.Filter(this=total, expression=exp.Where(this=test.copy()))
+    return sums
 
 
 def aggregated(leaf: Leaf, value: exp.Expr, test: exp.Expr | None, mark: exp.Expr | None) -> exp.Expr:
@@ -80,11 +96,11 @@ def within_range(moment: exp.Expr, time_range: TimeRange) -> exp.Expr:
     )
 
 
-def _filters(scope: Scope, leaf: Leaf) -> dict[exp.Expr, exp.Expr]:
+def _filters(scope: Scope, leaf: Leaf) -> list[exp.Expr]:
     tests = [scope.condition(c) for c in (*leaf.own, *leaf.extra)]
     if leaf.known is not None:
         tests.append(known_test(scope, leaf.known))
-    return {t: t for t in tests}
+    return tests
 
 
 def _named(values: dict[str, exp.Expr]) -> dict[str, exp.Expr]:
@@ -93,8 +109,3 @@ def _named(values: dict[str, exp.Expr]) -> dict[str, exp.Expr]:
 
 def _value_name(column: str) -> str:
     return f"{column}__value"
-
-
-def _some(test: exp.Expr) -> exp.Expr:
-    """1 for a group in which some row passes the test."""
-    return exp.Max(this=when(test, exp.Literal.number(1)))

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidRequestError
 from penstock.manifest.model import NonAdditive
 from penstock.semantic.calculations import Share
-from penstock.semantic.catalog import Catalog
-from penstock.semantic.expressions import if_found, ratio
+from penstock.semantic.catalog import Catalog, validity
+from penstock.semantic.expressions import found_parts, if_found, ratio
 from penstock.semantic.known import Known
 from penstock.semantic.leaves import ConversionOf, Leaf, Leaves, Running, Shift
 from penstock.semantic.names import Item
@@ -57,12 +58,14 @@ class Shape:
 class Branch:
     """One scan: its shape, its leaves by column name, and the sets of keys by which it is grouped at once.
 
-    `sets` is empty where there are no subtotals. Only a plain shape can have several.
+    `sets` is empty where there are no subtotals. Only a plain shape can have several. `asked` are the leaves of which
+    it matters whether a group has a row of theirs.
     """
 
     shape: Shape
     leaves: tuple[tuple[str, Leaf], ...]
     sets: Sets = ()
+    asked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -140,9 +143,10 @@ def plan_of(
             for kept in sets or (keys,):
                 _check_timed(catalog, metric, leaves, value, kept)
         outputs.append(Output(metric.column, value))
+    asked = asked_whether_found(outputs)
     return QueryPlan(
         keys,
-        _branches_by_sets(catalog, leaves, keys, time_range, sets),
+        tuple(replace(b, asked=asked) for b in _branches_by_sets(catalog, leaves, keys, time_range, sets)),
         tuple(outputs),
         time_range,
         tuple(
@@ -150,6 +154,16 @@ def plan_of(
             for t, by_name in totals.items()
         ),
         sets,
+    )
+
+
+def asked_whether_found(outputs: Iterable[Output]) -> frozenset[str]:
+    """The leaves of which an output asks whether they have a row."""
+    return frozenset(
+        column
+        for output in outputs
+        for node in output.value.find_all(exp.Anonymous)
+        for column in (found_parts(node) or (None, ()))[1]
     )
 
 
@@ -224,9 +238,46 @@ def _shape(catalog: Catalog, leaf: Leaf, keys: tuple[Item, ...], time_range: Tim
         conversion=leaf.conversion,
     )
     if special.plain:
-        needs_time = timed_keys or timed_conditions or time_range is not None or leaf.known or catalog.has_validity
+        needs_time = (
+            timed_keys
+            or timed_conditions
+            or time_range is not None
+            or leaf.known
+            or _valid_for_a_time(catalog, model, keys, conditions)
+        )
         return special if needs_time else replace(special, time_dimension=None)
+    if _tested_by_leaf(leaf, special):
+
+        def timed(given: tuple[Condition, ...]) -> tuple[Condition, ...]:
+            return tuple(c for c in given if _looks_at_time(catalog, model, time, c))
+
+        return replace(special, own=timed(leaf.own), extra=timed(leaf.extra), known=leaf.known)
     return replace(special, own=leaf.own, extra=leaf.extra, known=leaf.known)
+
+
+def _tested_by_leaf(leaf: Leaf, shape: Shape) -> bool:
+    """Whether a leaf over time may have filters of its own, so that leaves with others are the same scan.
+
+    Not where a group without rows that pass them would have another value than none, nor where it would be taken for
+    one that has rows: for the last moment of a period, or as an offset of a running total.
+    """
+    if shape.to_spine or shape.non_additive is not None or shape.conversion is not None or leaf.fill is not None:
+        return False
+    if shape.running is not None and (shape.shifts or shape.running.period_agg != "end"):
+        return False
+    return aggregate(leaf.aggregation.agg).over_nothing is None
+
+
+def _valid_for_a_time(catalog: Catalog, model: str, keys: tuple[Item, ...], conditions: tuple[Condition, ...]) -> bool:
+    """Whether rows that hold for a time only may be joined."""
+    if not catalog.has_validity:
+        return False
+    found = [items_in(catalog, model, c) for c in conditions]
+    if any(items is None for items in found) or any(k.kind == "metric" for k in keys):
+        return True  # the way to a metric's entity is not known here
+    items = [*keys, *(i for some in found for i in some or ())]
+    places = [catalog.place(model, i.links, i.element) for i in items if i.kind != "metric_time"]
+    return any(validity(catalog.manifest.model(hop.model)) for p in places if p is not None for hop in p.hops)
 
 
 def _looks_at_time(catalog: Catalog, model: str, time: str | None, condition: Condition) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+
+from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
 from penstock.manifest.model import Metric
 from penstock.semantic.catalog import Catalog
 from penstock.semantic.names import GRAINS, METRIC_TIME, Item, coarsest, finer_or_same, is_standard
+from penstock.semantic.periods import compared_by_column
 from penstock.semantic.templates import (
     DATE_PARTS,
     ParsedFilter,
@@ -26,6 +29,10 @@ class Condition:
     filter: ParsedFilter
     default_grain: str | None
     where: str
+
+    def bind(self, column: Callable[[Reference], exp.Expr]) -> exp.Expr:
+        """The filter over what `column` gives for each of its references."""
+        return compared_by_column(self.filter.bind(column))
 
 
 @lru_cache(maxsize=4096)

@@ -14,6 +14,7 @@ from penstock.semantic.catalog import Catalog, Hop, Place, validity
 from penstock.semantic.expressions import (
     all_of,
     extracted,
+    is_a_name,
     is_strict,
     truncated,
     user_expression,
@@ -21,9 +22,10 @@ from penstock.semantic.expressions import (
     without_positions,
 )
 from penstock.semantic.names import Item, is_standard
+from penstock.semantic.request import Dialect
 from penstock.semantic.resolve import Condition, reference_item
 from penstock.semantic.stage import selected, subquery
-from penstock.semantic.templates import Reference
+from penstock.semantic.templates import DUCKDB, SPARK, Reference
 
 _MARK = "row__found"
 
@@ -58,6 +60,7 @@ class Context:
     """
 
     catalog: Catalog
+    dialect: Dialect
     reads: Reads
     metric_rows: Callable[[str, tuple[str, ...]], tuple[exp.Select, str, tuple[str, ...]]]
 
@@ -73,18 +76,26 @@ def relation_table(relation: Relation) -> exp.Expr:
 
 @lru_cache(maxsize=8192)
 def _parsed_name(name: str) -> exp.Expr:
-    return without_positions(exp.to_table(name, dialect="duckdb" if '"' in name else "spark"))
+    parts = name.split(".")
+    if len(parts) <= 3 and all(map(is_a_name, parts)):
+        table, db, catalog = (*reversed(parts), None, None)[:3]
+        return exp.table_(table, db=db, catalog=catalog)
+    return without_positions(exp.to_table(name, dialect=DUCKDB if '"' in name else SPARK))
 
 
 @dataclass
 class _Join:
-    """A joined table; with `columns`, a select of its rows, of whose columns the different values are joined."""
+    """A joined table; with `columns`, a select of its rows, of whose columns the different values are joined.
+
+    `behind` is the alias of another joined table, where nothing else is needed to join this one to it.
+    """
 
     alias: str
     on: exp.Expr
     source: exp.Expr
     kind: str = "LEFT"
     columns: dict[str, exp.Expr] | None = None
+    behind: str | None = None
 
     def table(self) -> exp.Expr:
         if self.columns is None:
@@ -128,10 +139,19 @@ class Scope:
         if crossed is not None:
             select = select.join(crossed, join_type="CROSS", copy=False)
         for join in self._joins.values():
-            # the node itself: `select.join` would parse the words of the join's type each time
-            table = self._marked_rows(join.alias, join.table())
-            select.append("joins", exp.Join(this=table, on=join.on.copy(), side=join.kind))
+            if join.behind is None:
+                select.append("joins", self._joined(join))
         return select
+
+    def _joined(self, join: _Join) -> exp.Join:
+        """The join, those behind it within its own brackets: the rows of dimensions meet before those of the fact."""
+        table = self._marked_rows(join.alias, join.table())
+        behind = [self._joined(j) for j in self._joins.values() if j.behind == join.alias]
+        if behind:
+            table.set("joins", behind)
+            table = exp.Subquery(this=table)
+        # the node itself: `select.join` would parse the words of the join's type each time
+        return exp.Join(this=table, on=join.on.copy(), side=join.kind)
 
     def value(self, expr: str, where: str) -> exp.Expr:
         """A definition's expression over the fact's own columns."""
@@ -266,7 +286,7 @@ class Scope:
             moved = time(item) if time is not None else None
             return self.item(item) if moved is None else moved
 
-        return condition.filter.bind(column)
+        return condition.bind(column)
 
     def metric(self, reference: Reference, where: str) -> exp.Expr:
         """The value of a metric for the row's entity: the metric by that entity, joined."""
@@ -316,11 +336,22 @@ class Scope:
         alias = self._free(model.name, path) if hops == end else self._free(model.name, f"{path}__to_{end[-1].model}")
         on = self._on(left, hops, end, alias)
         self._paths[key] = alias
-        self._joins[key] = _Join(alias, on, self.context.table(model.relation, alias), self._kind)
+        behind = left if self._may_be_behind(left, on, alias) else None
+        self._joins[key] = _Join(alias, on, self.context.table(model.relation, alias), self._kind, behind=behind)
         self.context.reads.model(model)
         shown = "".join(f" -{h.entity}-> {h.model}" for h in hops)
         self.context.reads.paths[f"{self.model.name}{shown}"] = None
         return alias
+
+    def _may_be_behind(self, left: str, on: exp.Expr, alias: str) -> bool:
+        """Whether a table is joined within the brackets of the one before it.
+
+        The rows are the same. DuckDB does not change the order of outer joins: a dimension's rows are fewer than the
+        fact's. Spark does not know how large such a join is, and would not broadcast it.
+        """
+        if self.context.dialect != "duckdb" or left == self.alias or self._kind != "LEFT":
+            return False
+        return {column.table for column in on.find_all(exp.Column)} <= {left, alias}
 
     def _shared(self, hops: tuple[Hop, ...], end: tuple[Hop, ...]) -> str | None:
         """A model in the middle of one longer path and asked for itself is joined once for both."""

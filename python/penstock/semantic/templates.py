@@ -15,10 +15,15 @@ from typing import Literal
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.dialects.spark import Spark
 from sqlglot.errors import SqlglotError
 
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.semantic.safe import safe_divisions
+
+# made once: by their names, sqlglot makes them anew for each text
+SPARK, DUCKDB = Spark(), DuckDB()
 
 Kind = Literal["dimension", "time_dimension", "entity", "metric"]
 
@@ -81,13 +86,12 @@ def _operand(value: exp.Expr) -> exp.Expr:
 
 
 @lru_cache(maxsize=4096)
-def parse_filter(text: str, *, where: str = "a filter", dialect: str = "spark") -> ParsedFilter:
+def parse_filter(text: str, *, where: str = "a filter") -> ParsedFilter:
     """Parse one filter template.
 
     Args:
         text: The filter as written, with `{{ ... }}` calls.
         where: The place to name in an error.
-        dialect: The dialect in which the SQL around the calls is written.
 
     Raises:
         InvalidRequestError: It is no single SQL condition, or holds a sub-query or an aggregate.
@@ -108,7 +112,7 @@ def parse_filter(text: str, *, where: str = "a filter", dialect: str = "spark") 
             "a filter may hold calls like {{ Dimension('user__country') }}, but no other template syntax",
             where=f"{where}: {text}",
         )
-    tree = parse_expression(sql, where=where, shown=text, dialect=dialect)
+    tree = parse_expression(sql, where=where, shown=text)
     aggregate = tree.find(exp.AggFunc, exp.Window)
     if aggregate is not None:
         raise InvalidRequestError(
@@ -122,7 +126,7 @@ def parse_filter(text: str, *, where: str = "a filter", dialect: str = "spark") 
     return ParsedFilter(text=text, references=tuple(references), tree=safe_divisions(tree))
 
 
-def parse_expression(sql: str, *, where: str, shown: str | None = None, dialect: str = "spark") -> exp.Expr:
+def parse_expression(sql: str, *, where: str, shown: str | None = None) -> exp.Expr:
     """Parse one SQL expression of a user; statements, several expressions and sub-queries are refused.
 
     Raises:
@@ -130,7 +134,7 @@ def parse_expression(sql: str, *, where: str, shown: str | None = None, dialect:
     """
     shown = sql if shown is None else shown
     try:
-        statements = sqlglot.parse(f"SELECT {sql}", read=dialect)
+        statements = sqlglot.parse(f"SELECT {sql}", read=SPARK)
     except SqlglotError as bad:
         detail = str(bad).split("\n", 1)[0]
         raise InvalidRequestError(f"this is no SQL expression: {detail}", where=f"{where}: {shown}") from bad

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from penstock.errors import InvalidRequestError
+from penstock.semantic.calendar import next_period, start_of_period, text_of
 from penstock.semantic.names import finer_or_same
 from penstock.semantic.plan import TimeRange
 
@@ -24,7 +25,8 @@ def widened(constraint: tuple[str, str], grain: str) -> TimeRange:
         raise InvalidRequestError(f"{constraint[1]} comes before {constraint[0]}", where="time_constraint")
     grain = "second" if finer_or_same(grain, "second") else grain
     try:
-        return TimeRange(_text(_start(first, grain)), _text(_next(_start(last, grain), grain)))
+        end = next_period(start_of_period(last, grain), grain)
+        return TimeRange(text_of(start_of_period(first, grain)), text_of(end))
     except (OverflowError, ValueError) as bad:
         raise InvalidRequestError(f"{constraint[1]} is too late for a calendar", where="time_constraint") from bad
 
@@ -46,42 +48,3 @@ def moment_of(text: str, *, where: str) -> dt.datetime:
             fix=f"write it as {moment.replace(tzinfo=None).isoformat(' ')}, in that zone",
         )
     return moment
-
-
-def _start(moment: dt.datetime, grain: str) -> dt.datetime:
-    moment = moment.replace(microsecond=0)
-    if grain == "second":
-        return moment
-    moment = moment.replace(second=0)
-    if grain == "minute":
-        return moment
-    moment = moment.replace(minute=0)
-    if grain == "hour":
-        return moment
-    moment = moment.replace(hour=0)
-    if grain == "week":
-        return moment - dt.timedelta(days=moment.weekday())
-    if grain == "month":
-        return moment.replace(day=1)
-    if grain == "quarter":
-        return moment.replace(day=1, month=moment.month - (moment.month - 1) % 3)
-    return moment.replace(day=1, month=1) if grain == "year" else moment
-
-
-def _next(start: dt.datetime, grain: str) -> dt.datetime:
-    steps = {
-        "second": dt.timedelta(seconds=1),
-        "minute": dt.timedelta(minutes=1),
-        "hour": dt.timedelta(hours=1),
-        "day": dt.timedelta(days=1),
-        "week": dt.timedelta(weeks=1),
-    }
-    if grain in steps:
-        return start + steps[grain]
-    months = {"month": 1, "quarter": 3, "year": 12}[grain]
-    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
-    return start.replace(year=year, month=month + 1)
-
-
-def _text(moment: dt.datetime) -> str:
-    return moment.date().isoformat() if moment.time() == dt.time() else moment.isoformat(sep=" ")

@@ -91,7 +91,7 @@ def _on_spine(context: Context, spine: Spine, shape: Shape, condition: Condition
         where = f"{condition.where}: {condition.filter.text}"
         return spine.item(reference_item(context.catalog, (shape.model,), reference, condition.default_grain, where))
 
-    return condition.filter.bind(column)
+    return condition.bind(column)
 
 
 def _on_keys(
@@ -106,4 +106,4 @@ def _on_keys(
         item = reference_item(context.catalog, (shape.model,), reference, condition.default_grain, condition.where)
         return columns[item.column]
 
-    return condition.filter.bind(column)
+    return condition.bind(column)

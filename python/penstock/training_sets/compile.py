@@ -54,7 +54,7 @@ def compile_training_set(
     target = known_dialect(dialect)
     wanted = [parse_feature(text) for text in request.features]
     _check_names(request, wanted)
-    resolver = Resolver(manifest, request)
+    resolver = Resolver(manifest, request, target)
     features = [resolver.feature(f) for f in wanted]
     keys = {entity: f"_key_{i}" for i, entity in enumerate(request.spine.entities)}
     steps, last, joined = _steps(resolver, keys, target)

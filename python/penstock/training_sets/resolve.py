@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from penstock.manifest.model import Aggregation, Metric, SemanticManifest, SemanticModel
+    from penstock.semantic.request import Dialect
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Resolver:
 
     manifest: SemanticManifest
     request: TrainingSetRequest
+    dialect: Dialect
     values: dict[Value, str] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
 
@@ -116,7 +118,10 @@ class Resolver:
 
     def scope(self, model: SemanticModel, time_dimension: str | None = None) -> Scope:
         """Expressions over the rows of a model."""
-        return Scope(Context(catalog_of(self.manifest), self.reads, _no_metric_rows), model.name, time_dimension)
+        return Scope(self._context(), model.name, time_dimension)
+
+    def _context(self) -> Context:
+        return Context(catalog_of(self.manifest), self.dialect, self.reads, _no_metric_rows)
 
     def key(self, model: SemanticModel, entity: str) -> exp.Expr:
         """The key of an entity in the rows of a model."""

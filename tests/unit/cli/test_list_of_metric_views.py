@@ -44,7 +44,7 @@ def test_metrics_know_their_views(project: Project) -> None:
     assert found.keys() == {"orders", "refunds", "visits", "balances"}
     views = {m.name: m.views for m in found["orders"]}
     assert views["revenue"] == ("all_of_it", "few")
-    assert views["gift_buyers"] == ("all_of_it",)
+    assert views["gift_share"] == ("all_of_it",)
     assert views["paid_revenue"] == ("paid",)
     assert views["revenue_mom"] == ()
     reasons = {m.name: m.reason for m in found["orders"]}

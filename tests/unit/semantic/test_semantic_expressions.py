@@ -7,7 +7,9 @@ from sqlglot import exp
 from sqlglot.dialects.spark import Spark
 
 from penstock.errors import PenstockError
+from penstock.manifest.model import Relation
 from penstock.semantic.expressions import user_expression
+from penstock.semantic.scope import relation_table
 from penstock.semantic.templates import parse_expression
 
 WORDS = {
@@ -22,6 +24,9 @@ WORDS = {
     "Größe",
     "x y",
     "1",
+    "007",
+    "1_000",
+    "٣",
     "x.y",
 }
 
@@ -32,6 +37,14 @@ def test_every_word_is_read_as_the_parser_reads_it(case: type[str]) -> None:
         word: found for word in map(case, WORDS) if (found := (_said(word), _parsed(word))) and found[0] != found[1]
     }
     assert not differ
+
+
+@pytest.mark.parametrize("name", ["t", "lake.t", "spark_catalog.lake.t", "lake.order", "`a b`.t", '"lake"."T"'])
+def test_a_relation_is_read_as_the_parser_reads_it(name: str) -> None:
+    dialect = "duckdb" if '"' in name else "spark"
+    expected = exp.to_table(name, dialect=dialect)
+    assert relation_table(Relation(name, "t", "lake")) == expected
+    assert relation_table(Relation(name, "t", "lake")).sql(dialect) == expected.sql(dialect)
 
 
 def _said(word: str) -> str:

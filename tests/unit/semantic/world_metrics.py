@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import manifests
 from hypothesis import strategies as st
 from world_models import DAYS, Item, Model, Part, Table, World, coarser, items_of, models, relation
+
+from benchmarks import manifests
 
 _DATES = ["2024-01-01", "2024-01-08", "2024-01-31", "2024-02-01", "2024-02-29"]
 _COMPARED = {

@@ -10,9 +10,10 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import manifests
 from hypothesis import strategies as st
 from periods import GRAINS
+
+from benchmarks import manifests
 
 Part = dict[str, Any]
 SCHEMA = "world"

@@ -1,5 +1,12 @@
 -- title: values of one dimension
 -- request: {"group_by": ["customer__region__region_name"], "where": ["{{ Dimension('customer__is_member') }}"]}
+-- holds: {"scans": {"customers": 1, "regions": 1}}
+-- before:
+SELECT r.region_name
+FROM shop.customers c LEFT JOIN shop.regions r ON c.region_id = r.region_id
+WHERE c.is_member
+GROUP BY r.region_name;
+-- after:
 SELECT DISTINCT
   regions.region_name AS customer__region__region_name
 FROM shop.customers AS customers
@@ -10,6 +17,10 @@ WHERE
 
 -- title: the range of metric time
 -- request: {"group_by": ["metric_time"], "min_max_only": true}
+-- holds: {"scans": {"days": 1}}
+-- before:
+SELECT MIN(day), MAX(day) FROM shop.days;
+-- after:
 SELECT
   MIN(found.metric_time__day) AS metric_time__day__min,
   MAX(found.metric_time__day) AS metric_time__day__max
@@ -21,6 +32,12 @@ FROM (
 
 -- title: custom grains are looked up
 -- request: {"metrics": ["revenue"], "group_by": ["metric_time__season"]}
+-- holds: {"scans": {"orders": 1, "days": 1}}
+-- before:
+SELECT (SELECT d.season FROM shop.days d WHERE d.day = DATE_TRUNC('day', o.ordered_at)) AS season, SUM(o.amount)
+FROM shop.orders o
+GROUP BY 1;
+-- after:
 SELECT
   metric_time__day_spine.season AS metric_time__season,
   SUM(orders.amount) AS revenue
