@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
-from penstock.manifest.model import Relation, SemanticModel, TimeSpine
+from penstock.manifest.model import Relation, SemanticModel
 from penstock.semantic.catalog import Catalog, Hop, Place, validity
 from penstock.semantic.expressions import (
     all_of,
@@ -22,34 +22,13 @@ from penstock.semantic.expressions import (
     without_positions,
 )
 from penstock.semantic.names import Item, is_standard
+from penstock.semantic.reads import Reads
 from penstock.semantic.request import Dialect
 from penstock.semantic.resolve import Condition, reference_item
 from penstock.semantic.stage import selected, subquery
 from penstock.semantic.templates import DUCKDB, SPARK, Reference
 
 _MARK = "row__found"
-
-
-@dataclass
-class Reads:
-    """What a query turns out to read, gathered while it is built."""
-
-    models: dict[str, None] = field(default_factory=dict)
-    relations: dict[str, None] = field(default_factory=dict)
-    nodes: dict[str, None] = field(default_factory=dict)
-    paths: dict[str, None] = field(default_factory=dict)
-
-    def model(self, model: SemanticModel) -> None:
-        self.models[model.name] = None
-        self._relation(model.relation, model.node_id)
-
-    def spine(self, spine: TimeSpine) -> None:
-        self._relation(spine.relation, spine.node_id)
-
-    def _relation(self, relation: Relation, node_id: str | None) -> None:
-        self.relations[relation.name] = None
-        if node_id:
-            self.nodes[node_id] = None
 
 
 @dataclass

@@ -54,6 +54,10 @@ def _of_use(world: World, request: Request, use: Use) -> str | None:
         return "MetricFlow looks at the moved time in a metric's own filter"
     if use.moved is not None and any(_timed(c) and _mixed(c) for c in use.moved):
         return "a filter on time and something else: both are looked at after the move"
+    history = {e["name"] for m in world.models.values() for e in m.entities if e["type"] == "natural"}
+    looked_at = str((request["group_by"], use.above, use.own, use.moved))
+    if (use.moved is not None or "cumulative_type_params" in use.params) and any(h in looked_at for h in history):
+        return "the row of a history that was valid at the time of the event, not at the time shown"
     if (use.moved is not None or "join_to_timespine" in use.params) and _across(request):
         return "MetricFlow looks at one of several periods that lie across each other"
     if any(_above(request, given) for given in inputs_of(use.params) if _is_made(world, given["name"])):
