@@ -18,6 +18,7 @@ from penstock.semantic.names import METRIC_TIME, Item, finest, is_standard
 from penstock.semantic.over_time import over_time_stage
 from penstock.semantic.plain import plain_stage
 from penstock.semantic.plan import Branch, QueryPlan, TimeRange, plan_of
+from penstock.semantic.reads import Reads
 from penstock.semantic.render import render
 from penstock.semantic.request import (
     CompiledQuery,
@@ -38,7 +39,7 @@ from penstock.semantic.resolve import (
     split_name,
     value_item,
 )
-from penstock.semantic.scope import Context, Reads
+from penstock.semantic.scope import Context
 from penstock.semantic.stage import Stage, selected, subquery
 from penstock.semantic.subtotals import Sets, by_sets, marked, marker
 from penstock.semantic.time_range import moment_of, widened

@@ -28,6 +28,7 @@ _STRICT = (
     exp.Abs,
     exp.Round,
 )
+_LOGICAL = (exp.And, exp.Or, exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = frozenset(Spark.Tokenizer.KEYWORDS) | frozenset(Spark.Parser.NO_PAREN_FUNCTION_PARSERS)
 
@@ -130,6 +131,12 @@ def when(test: exp.Expr | None, value: exp.Expr) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=test.copy(), true=value.copy())])
 
 
+def is_strict(value: exp.Expr) -> bool:
+    """Whether an expression has columns, and is surely NULL where they are."""
+    strict = all(isinstance(n, _STRICT) and not isinstance(n, _LOGICAL) for n in value.walk())
+    return strict and value.find(exp.Column) is not None
+
+
 def if_found(value: exp.Expr, *others: exp.Expr) -> exp.Expr:
     """A metric's expression over leaf columns, NULL where none of its leaves has a row, whatever it makes of NULL.
 
@@ -138,9 +145,7 @@ def if_found(value: exp.Expr, *others: exp.Expr) -> exp.Expr:
         others: Expressions whose leaves count too, though the value doesn't use them.
     """
     columns = list(dict.fromkeys(c.name for v in (value, *others) for c in v.find_all(exp.Column)))
-    logical = (exp.And, exp.Or, exp.Is)
-    strict = all(isinstance(n, _STRICT) and not isinstance(n, logical) for n in value.walk())
-    if strict and columns:
+    if is_strict(value):
         return value
 
     def bare(node: exp.Expr) -> exp.Expr:

@@ -12,6 +12,8 @@ from sqlglot import exp
 
 from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidRequestError
+from penstock.manifest.model import NonAdditive
+from penstock.semantic.by_period import by_period
 from penstock.semantic.custom_offset import OffsetSpine
 from penstock.semantic.expressions import all_of, any_of, earlier, truncated, when
 from penstock.semantic.filters import some, split_filters
@@ -22,7 +24,7 @@ from penstock.semantic.plain import within_range
 from penstock.semantic.plan import Branch, TimeRange, is_metric_time
 from penstock.semantic.reach import limits_of, reach_of_offset, reach_of_total
 from penstock.semantic.scope import Context, Scope
-from penstock.semantic.source import source_rows
+from penstock.semantic.source import axis, is_there, period_of, picked, source_rows
 from penstock.semantic.spine import Spine
 from penstock.semantic.stage import Stage, selected, subquery
 from penstock.semantic.timed_conditions import TimedConditions
@@ -71,8 +73,10 @@ class _OverTime:
         if self.shape.running is not None:
             return self._running(self.shape.running)
         grain = self._grain_to_join_first()
+        if self.shape.non_additive is not None:
+            return self._moved_and_picked(self.shape.non_additive, grain or self.base, only_starts=grain is None)
         if grain is None:
-            return self._shifted(None, self.base, mode=self._mode())
+            return self._shifted(None, self.base, mode=self._mode(), only_starts=True)
         # rows that are kept apart for a filter are put together once they are tested
         return self._shifted(None, grain, mode=self._mode() if self.conditions.hidden else "done")
 
@@ -194,14 +198,14 @@ class _OverTime:
             states = self._states(mode, alias) if carried else values
             totals = selected(joined, {**keys, **states}, group_by=0 if after == "rows" else len(keys))
             shown = self._shifted(totals, self.base, mode=after, keep_moment=self._coarse())
-            return self._by_period(self._filled(shown), running)
+            return by_period(self._filled(shown), _MOMENT, running.period_agg)
         times = {k.column: spine.item(k) for k in self.time_keys}
         keys = {**times, **others}
         if self._coarse() and self.time_keys:
             keys = {_MOMENT: spine.moment.copy(), **keys}
         joined = self._join(spine, rows, alias, on, tests)
         stage = Stage(joined, keys, values, grouped=True, found=self._found(mode, alias))
-        return self._by_period(self._filled(stage), running)
+        return by_period(self._filled(stage), _MOMENT, running.period_agg)
 
     def _filled(self, stage: Stage) -> Stage:
         """The running totals with the moments and the values that are to stand where there are none."""
@@ -248,30 +252,41 @@ class _OverTime:
             rows = rows.where(test, copy=False)
         return selected(rows, {_MOMENT: exp.Max(this=spine.moment.copy())}).group_by(*periods, copy=False)
 
-    def _by_period(self, stage: Stage, running: Running) -> Stage:
-        """A running total over a longer period: its first or last value, or the mean of all."""
-        if _MOMENT not in stage.keys:
-            return stage
-        inner = stage.within("running")
-        moment = inner.keys.pop(_MOMENT)
-        if running.period_agg == "average":
-            inner.values = {name: aggregate("average").over_rows(v) for name, v in inner.values.items()}
-            inner.grouped = True
-            return inner
-        order = exp.Order(expressions=[exp.Ordered(this=moment, desc=running.period_agg == "last")])
-        place = exp.Window(this=exp.RowNumber(), partition_by=[k.copy() for k in inner.keys.values()], order=order)
-        ranked = selected(inner.rows, {**inner.keys, **inner.values, "place": place})
-        outer = Stage(
-            exp.Select().from_(subquery(ranked, "ranked"), copy=False),
-            {name: exp.column(name, "ranked") for name in inner.keys},
-            {name: exp.column(name, "ranked") for name in inner.values},
-            grouped=False,
-        )
-        first = exp.EQ(this=exp.column("place", "ranked"), expression=exp.Literal.number(1))
-        outer.rows = outer.rows.where(first, copy=False)
-        return outer
+    def _moved_and_picked(self, non_additive: NonAdditive, grain: str, *, only_starts: bool) -> Stage:
+        """An offset of a semi-additive metric: it is taken at one moment of each period shown, so rows move first."""
+        alias = "earlier"
+        at, groups = axis(self.scope, non_additive)
+        within = {f"within__{i}": group for i, group in enumerate(groups)}
+        columns = {_MOMENT: truncated(grain, self.scope.time()), "at": at, **within}
+        columns |= {k.column: self.scope.item(k) for k in self.other_keys}
+        columns |= {name: self.scope.item(i) for i, name in self.conditions.hidden.items()}
+        for column, leaf in self.branch.leaves:
+            value = self.scope.value(leaf.aggregation.expr, f"metric {leaf.metric}")
+            columns[column] = when(self.own[column], value)
+        test = all_of([*self.row_tests, *(is_there(g) for g in groups)])
+        rows = self.scope.rows()
+        rows = selected(rows if test is None else rows.where(test, copy=False), columns)
+        moved = self._shifted(rows, grain, mode="done", only_starts=only_starts)
+        period = period_of(self.scope, non_additive, self.time_keys)
+        parts: list[exp.Expr] = [exp.column(name, alias) for name in within]
+        parts += [moved.keys[period.column]] if period is not None else []
+        kept = {**moved.keys, **moved.values}
+        picks, found = picked(moved.rows, kept, exp.column("at", alias), parts, non_additive, "moved")
+        values = {
+            column: aggregate(leaf.aggregation.agg).over_rows(found[column], leaf.aggregation)
+            for column, leaf in self.branch.leaves
+        }
+        return Stage(picks, {name: found[name] for name in moved.keys}, values, grouped=True)
 
-    def _shifted(self, totals: exp.Select | None, grain: str, *, mode: str, keep_moment: bool = False) -> Stage:
+    def _shifted(
+        self,
+        totals: exp.Select | None,
+        grain: str,
+        *,
+        mode: str,
+        keep_moment: bool = False,
+        only_starts: bool = False,
+    ) -> Stage:
         """Put at each moment of the spine what lies an offset before it: of running totals, or else of the rows."""
         alias = "earlier"
         spine, moved = self._spine_and_source(grain)
@@ -285,7 +300,7 @@ class _OverTime:
             self.row_tests += reach_of_offset(self.scope.time(), grain, self._source, limits)
         rows = self._rows(grain, mode) if totals is None else totals
         grouped = mode != "done"
-        if grouped and any(s.to_grain for s in self.shape.shifts):
+        if only_starts and any(s.to_grain for s in self.shape.shifts):
             tests += self._period_starts(spine)
         joined = self._join(spine, rows, alias, on, tests)
         return Stage(joined, keys, self._values(mode, alias), grouped, self._found(mode, alias))

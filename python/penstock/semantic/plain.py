@@ -78,7 +78,11 @@ def aggregated(leaf: Leaf, value: exp.Expr, test: exp.Expr | None, mark: exp.Exp
     """
     entry = aggregate(leaf.aggregation.agg)
     result = entry.over_rows(when(test, value), leaf.aggregation)
-    if mark is None or entry.over_nothing is None:
+    # a running total is filled where it is made, which is here if no time is asked for
+    filled = leaf.running is not None and leaf.fill is not None
+    if filled:
+        result = exp.Coalesce(this=result, expressions=[exp.Literal.number(leaf.fill)])
+    if mark is None or (entry.over_nothing is None and not filled):
         return result
     # a group without a row of this metric has no value, as if the metric had been grouped by itself
     return when(exp.EQ(this=mark.copy(), expression=exp.Literal.number(1)), result)

@@ -226,7 +226,8 @@ def _shape(catalog: Catalog, leaf: Leaf, keys: tuple[Item, ...], time_range: Tim
     timed_keys = any(is_metric_time(catalog, k, model, time) for k in keys)
     conditions = (*leaf.own, *leaf.extra)
     timed_conditions = any(_looks_at_time(catalog, model, time, c) for c in conditions)
-    running = leaf.running if timed_keys or timed_conditions else None
+    # without a time a running total is the total: a moment let through by a filter is no group of its own
+    running = leaf.running if timed_keys else None
     special = Shape(
         model=model,
         time_dimension=time,

@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
-from penstock.manifest.model import Relation, SemanticModel, TimeSpine
+from penstock.manifest.model import Relation, SemanticModel
 from penstock.semantic.catalog import Catalog, Hop, Place, validity
-from penstock.semantic.expressions import all_of, extracted, is_a_name, truncated, user_expression, without_positions
+from penstock.semantic.expressions import (
+    all_of,
+    extracted,
+    is_a_name,
+    is_strict,
+    truncated,
+    user_expression,
+    when,
+    without_positions,
+)
 from penstock.semantic.names import Item, is_standard
+from penstock.semantic.reads import Reads
 from penstock.semantic.request import Dialect
 from penstock.semantic.resolve import Condition, reference_item
 from penstock.semantic.stage import selected, subquery
 from penstock.semantic.templates import DUCKDB, SPARK, Reference
 
-
-@dataclass
-class Reads:
-    """What a query turns out to read, gathered while it is built."""
-
-    models: dict[str, None] = field(default_factory=dict)
-    relations: dict[str, None] = field(default_factory=dict)
-    nodes: dict[str, None] = field(default_factory=dict)
-    paths: dict[str, None] = field(default_factory=dict)
-
-    def model(self, model: SemanticModel) -> None:
-        self.models[model.name] = None
-        self._relation(model.relation, model.node_id)
-
-    def spine(self, spine: TimeSpine) -> None:
-        self._relation(spine.relation, spine.node_id)
-
-    def _relation(self, relation: Relation, node_id: str | None) -> None:
-        self.relations[relation.name] = None
-        if node_id:
-            self.nodes[node_id] = None
+_MARK = "row__found"
 
 
 @dataclass
@@ -114,6 +104,7 @@ class Scope:
         self._paths: dict[tuple[tuple[Hop, ...], tuple[Hop, ...]], str] = {}  # (hops, end of the path) -> alias
         self._values: dict[object, str] = {}  # the value column of each joined metric
         self._taken = {self.alias}
+        self._marked: set[str] = set()  # the aliases whose rows say that they are there
         context.reads.model(self.model)
 
     def rows(self, crossed: exp.Expr | None = None) -> exp.Select:
@@ -122,7 +113,8 @@ class Scope:
         Args:
             crossed: A table with each of whose rows the fact's are paired, before all joins.
         """
-        select = exp.Select().from_(self.context.table(self.model.relation, self.alias), copy=False)
+        source = self.context.table(self.model.relation, self.alias)
+        select = exp.Select().from_(self._marked_rows(self.alias, source), copy=False)
         if crossed is not None:
             select = select.join(crossed, join_type="CROSS", copy=False)
         for join in self._joins.values():
@@ -132,7 +124,7 @@ class Scope:
 
     def _joined(self, join: _Join) -> exp.Join:
         """The join, those behind it within its own brackets: the rows of dimensions meet before those of the fact."""
-        table = join.table()
+        table = self._marked_rows(join.alias, join.table())
         behind = [self._joined(j) for j in self._joins.values() if j.behind == join.alias]
         if behind:
             table.set("joins", behind)
@@ -172,15 +164,41 @@ class Scope:
             return self._one_of_many(item, place)
         alias = self._reach(place.hops)
         model = self.catalog.manifest.model(place.model)
-        return self._element(item, model, alias)
+        return self._element(item, model, alias, place.hops)
 
-    def _element(self, item: Item, model: SemanticModel, alias: str) -> exp.Expr:
+    def _element(self, item: Item, model: SemanticModel, alias: str, hops: tuple[Hop, ...] | None = None) -> exp.Expr:
         where = f"{model.name}.{item.element}"
         if item.kind == "entity":
-            return user_expression(model.entity_by_name[item.element].expr, where=f"entity {where}", table=alias)
-        dimension = model.dimension_by_name[item.element]
-        value = user_expression(dimension.expr, where=f"dimension {where}", table=alias)
-        return self.of_time(value, item, dimension.grain or "day") if item.kind == "time" else value
+            value = user_expression(model.entity_by_name[item.element].expr, where=f"entity {where}", table=alias)
+        else:
+            expr = model.dimension_by_name[item.element].expr
+            value = user_expression(expr, where=f"dimension {where}", table=alias)
+        if hops is not None:
+            value = self._if_joined(value, alias, hops)
+        if item.kind != "time":
+            return value
+        return self.of_time(value, item, model.dimension_by_name[item.element].grain or "day")
+
+    def _if_joined(self, value: exp.Expr, alias: str, hops: tuple[Hop, ...]) -> exp.Expr:
+        """The value, NULL where the join over these hops found no row, whatever the expression makes of NULL."""
+        outer = self._kind == "FULL"
+        if (not hops and not outer) or is_strict(value):
+            return value
+        key = None
+        if not outer:  # else rows without a key are there too
+            expr = self._at(hops).entity_by_name[hops[-1].entity].expr
+            key = user_expression(expr, where=f"entity {hops[-1].model}.{hops[-1].entity}", table=alias)
+        if key is None or not is_strict(key):
+            self._marked.add(alias)
+            key = exp.column(_MARK, alias)
+        return when(exp.Not(this=exp.Is(this=key, expression=exp.Null())), value)
+
+    def _marked_rows(self, alias: str, table: exp.Expr) -> exp.Expr:
+        """The table, with a column that tells where it has a row if one is needed."""
+        if alias not in self._marked:
+            return table
+        columns = (exp.Column(this=exp.Star(), table=exp.to_identifier(alias)), exp.alias_(exp.true(), _MARK))
+        return subquery(exp.Select().from_(table, copy=False).select(*columns, copy=False), alias)
 
     def _one_of_many(self, item: Item, place: Place) -> exp.Expr:
         """A value of a model with many rows for one of these: its different values are joined, each once for a row.
@@ -203,6 +221,7 @@ class Scope:
                 model.entity_by_name[hop.entity].expr, where=f"entity {hop.entity}", table=model.name
             )
             mine = user_expression(entity.expr, where=f"entity {left_model.name}.{entity.name}", table=left)
+            mine = self._if_joined(mine, left, tuple(before))
             on = exp.EQ(this=mine, expression=exp.column(hop.entity, alias))
             table = exp.Select().from_(self.context.table(model.relation, model.name), copy=False)
             self._joins[key] = _Join(alias, on, table, columns={hop.entity: inner})
@@ -324,12 +343,9 @@ class Scope:
         left_model = self._at(hops[:-1])
         hop, model = hops[-1], self._at(hops)
         here, there = left_model.entity_by_name[hop.entity], model.entity_by_name[hop.entity]
-        parts: list[exp.Expr] = [
-            exp.EQ(
-                this=user_expression(here.expr, where=f"entity {left_model.name}.{here.name}", table=left),
-                expression=user_expression(there.expr, where=f"entity {model.name}.{there.name}", table=alias),
-            )
-        ]
+        mine = user_expression(here.expr, where=f"entity {left_model.name}.{here.name}", table=left)
+        theirs = user_expression(there.expr, where=f"entity {model.name}.{there.name}", table=alias)
+        parts: list[exp.Expr] = [exp.EQ(this=self._if_joined(mine, left, hops[:-1]), expression=theirs)]
         parts += self._partitions(hops, end, alias)
         ends = validity(model)
         if ends is not None:

@@ -36,26 +36,52 @@ def source_rows(
     if non_additive is None:
         rows = scope.rows()
         return (rows if test is None else rows.where(test, copy=False)), dict(columns)
-    moment = _moment(scope, non_additive)
-    groups: list[exp.Expr] = [_grouping(scope, name) for name in non_additive.groupings]
-    present = [exp.Not(this=exp.Is(this=g.copy(), expression=exp.Null())) for g in groups]
+    moment, groups = axis(scope, non_additive)
+    inner = scope.rows()
+    test = all_of([*([test] if test is not None else []), *(is_there(g) for g in groups)])
+    if test is not None:
+        inner = inner.where(test, copy=False)
+    period = period_of(scope, non_additive, keys)
+    if period is not None:
+        groups.append(scope.item(period))
+    return picked(inner, columns, moment, groups, non_additive, f"{scope.alias}_rows")
+
+
+def axis(scope: Scope, non_additive: NonAdditive) -> tuple[exp.Expr, list[exp.Expr]]:
+    """The moment by which rows are chosen, and the groups within which they are; a row without a group is left out."""
+    return _moment(scope, non_additive), [_grouping(scope, name) for name in non_additive.groupings]
+
+
+def is_there(value: exp.Expr) -> exp.Expr:
+    """Whether a value is not NULL."""
+    return exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+
+
+def period_of(scope: Scope, non_additive: NonAdditive, keys: Iterable[Item]) -> Item | None:
+    """The queried period that is a group too; None where the query has none."""
     for key in keys:
         own = key.element == non_additive.dimension
         if own or (key.kind == "metric_time" and non_additive.dimension == scope.time_dimension):
-            groups.append(scope.item(key))
-            break
+            return key
+    return None
+
+
+def picked(
+    rows: exp.Select,
+    columns: Mapping[str, exp.Expr],
+    moment: exp.Expr,
+    groups: Iterable[exp.Expr],
+    non_additive: NonAdditive,
+    alias: str,
+) -> tuple[exp.Select, dict[str, exp.Expr]]:
+    """The rows at the first or last moment of their group, and the columns as they are named in them."""
     choice = exp.Min if non_additive.choice == "min" else exp.Max
-    picked = exp.Window(this=choice(this=moment.copy()), partition_by=[g.copy() for g in groups])
-    inner = scope.rows()
-    test = all_of([*([test] if test is not None else []), *present])
-    if test is not None:
-        inner = inner.where(test, copy=False)
+    chosen = exp.Window(this=choice(this=moment.copy()), partition_by=[g.copy() for g in groups])
     # one scan and a window; the same as joining the picked moments back
-    inner = selected(inner, {**columns, _AT: moment, _PICKED: picked})
-    alias = f"{scope.alias}_rows"
-    rows = exp.Select().from_(subquery(inner, alias), copy=False)
-    rows = rows.where(exp.EQ(this=exp.column(_AT, alias), expression=exp.column(_PICKED, alias)), copy=False)
-    return rows, {name: exp.column(name, alias) for name in columns}
+    inner = selected(rows, {**columns, _AT: moment, _PICKED: chosen})
+    outer = exp.Select().from_(subquery(inner, alias), copy=False)
+    outer = outer.where(exp.EQ(this=exp.column(_AT, alias), expression=exp.column(_PICKED, alias)), copy=False)
+    return outer, {name: exp.column(name, alias) for name in columns}
 
 
 def _moment(scope: Scope, non_additive: NonAdditive) -> exp.Expr:

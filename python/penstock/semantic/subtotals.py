@@ -39,6 +39,7 @@ def by_sets(stage: Stage, keys: tuple[Item, ...], sets: Sets, of: Sets) -> Stage
     """
     whole = set(stage.keys) == {k.column for k in keys}
     if whole and len(sets) > 1:
+        stage.keys = _told_apart(stage.keys)
         stage.sets = tuple(tuple(i for i, k in enumerate(keys, start=1) if k in kept) for kept in sets)
         one = exp.Literal.number(1)
         markers: dict[str, exp.Expr] = {
@@ -53,3 +54,13 @@ def by_sets(stage: Stage, keys: tuple[Item, ...], sets: Sets, of: Sets) -> Stage
     ordered = {k.column: stage.keys.get(k.column, exp.Null()) for k in keys}
     stage.keys = {**ordered, **markers}
     return stage
+
+
+def _told_apart(keys: dict[str, exp.Expr]) -> dict[str, exp.Expr]:
+    """The keys, no two of which are one expression: GROUPING tells them by nothing else."""
+    found: dict[str, exp.Expr] = {}
+    for name, key in keys.items():
+        found[name] = key
+        while sum(found[name] == other for other in found.values()) > 1:
+            found[name] = exp.Coalesce(this=found[name].copy(), expressions=[exp.Null()])
+    return found

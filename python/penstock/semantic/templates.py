@@ -74,9 +74,15 @@ class ParsedFilter:
 
         def fill(node: exp.Expr) -> exp.Expr:
             match = isinstance(node, exp.Column) and _PLACEHOLDER_NAME.match(node.name)
-            return column(self.references[int(match[1])]).copy() if match else node
+            return _operand(column(self.references[int(match[1])])) if match else node
 
         return self.tree.copy().transform(fill, copy=False)
+
+
+def _operand(value: exp.Expr) -> exp.Expr:
+    """A copy in the place of a name, whatever stands around it."""
+    loose = isinstance(value, (exp.Binary, exp.Unary, exp.Predicate)) and not isinstance(value, (exp.Paren, exp.Dot))
+    return exp.paren(value) if loose else value.copy()
 
 
 @lru_cache(maxsize=4096)

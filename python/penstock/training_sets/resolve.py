@@ -14,8 +14,9 @@ from penstock.semantic.durations import Duration
 from penstock.semantic.expressions import all_of, found_parts, user_expression, when
 from penstock.semantic.knowledge import declares, knowledge_of, tie_break_of
 from penstock.semantic.leaves import Leaf, Leaves
+from penstock.semantic.reads import Reads
 from penstock.semantic.resolve import Condition, facts_of, inputs_of, items_in
-from penstock.semantic.scope import Context, Reads, Scope
+from penstock.semantic.scope import Context, Scope
 from penstock.training_sets.features import ColumnFeature, MetricFeature
 from penstock.training_sets.kinds import declared_types, kind_of
 from penstock.training_sets.knowledge import Clock

@@ -264,6 +264,19 @@ QUESTIONS: dict[str, Question] = {
             (),
         ),
     ),
+    "subtotals of one time under two names": Question(
+        MetricRequest(
+            ("revenue",), ("metric_time__month", "order__ordered_at__month"), subtotals=(("metric_time__month",), ())
+        ),
+        lambda s: ordered(
+            [(None, None, True, True, s.answer(("revenue",))[()][0])]
+            + [
+                (month, month if both else None, False, not both, value)
+                for (month,), (value,) in s.answer(("revenue",), _MONTH).items()
+                for both in (True, False)
+            ]
+        ),
+    ),
     "a grand total alone": Question(
         MetricRequest(("buyers", "gift_share"), ("customer",), subtotals=((),)),
         lambda s: _subtotals(s, ("buyers", "gift_share"), ("customer",), ()),

@@ -64,6 +64,9 @@ def known_difference(request: dict[str, Any]) -> str | None:
         return "conversion and time constraint"
     if "product__band" in request["group_by"] and names & LOOKING_BACK:
         return "MetricFlow takes the price of the day shown, not that of the day of the order"
+    timed = any(g.startswith(("metric_time", "order__ordered_at")) for g in request["group_by"])
+    if names & LOOKING_BACK and not timed and "metric_time" in str(request["where"]):
+        return "MetricFlow adds up the running totals of all days that a filter lets through"
     if request["time_constraint"] and "order__ordered_at__day" in request["group_by"]:
         return "MetricFlow limits the rows of a cumulative metric by a time that the query doesn't have"
     return None
