@@ -23,10 +23,11 @@ from benchmarks.claims import report
 from benchmarks.duel import HEADING, Timed, answered, distinct, duel
 from benchmarks.peers import ROOT, Worker, metricflow, penstock
 from benchmarks.rows import difference, fetched
-from benchmarks.timing import middle
+from benchmarks.timing import alternately, middle
 
 SCRATCH = ROOT / ".penstock" / "bench"
-PLACES = ("60", "600", "6000", "shared")  # stars of so many metrics, and the conformance manifest
+# stars of so many metrics, the conformance manifest, and the smallest star beside the largest
+PLACES = ("60", "600", "6000", "shared", "flat")
 SHAPES = {"one": star.one, "cumulative": star.cumulative, "ratios": star.ratios, "ten": star.ten}
 _WARM = 20
 _STARTS = 2
@@ -43,25 +44,22 @@ def main() -> None:
     print(f"peer: metricflow {version('metricflow')}; the answers are run in duckdb {duckdb.__version__}")
     SCRATCH.mkdir(parents=True, exist_ok=True)
     figures: Figures = {}
-    medians: dict[str, dict[str, float]] = {shape: {} for shape in SHAPES}
     for place in asked.places:
+        if place == "flat":
+            figures["compile-flat"] = growth(asked.requests)
+            continue
         if place == "shared" and not shared.HOME.exists():
             print(f"\nThe conformance manifests are not at {shared.HOME}: that part is left out.")
             continue
         timed = on_shared(asked.requests) if place == "shared" else on_star(int(place), asked.requests, figures)
         for shape, times in timed.items():
-            medians[shape][place] = middle(times.ours)
             figures[f"compile-{shape}-{place}"] = times.ratio
-    growth = [found["6000"] / found["60"] for found in medians.values() if {"60", "6000"} <= set(found)]
-    if growth:
-        figures["compile-flat"] = max(growth)
     report("compile", figures)
 
 
 def on_star(metrics: int, requests: int, figures: Figures) -> dict[str, Timed]:
     """All shapes on a star of so many metrics; the claims on its start and on many ratios are added to the figures."""
-    path = SCRATCH / f"star-{metrics}.json"
-    path.write_text(json.dumps(star.manifest(metrics)))
+    path = _star(metrics)
     con = duckdb.connect()
     star.fill(con, metrics)
     print(f"\nstar of {metrics} metrics, {path.stat().st_size / 1e6:.2f} MB")
@@ -106,6 +104,35 @@ def on_shared(requests: int) -> dict[str, Timed]:
             timed[shape] = duel(ours, theirs, asked, _WARM, con)
             print(timed[shape].line(shape), flush=True)
     return timed
+
+
+def growth(requests: int) -> float:
+    """What a request costs on the largest star over what it costs on the smallest, the two in turn; the worst shape."""
+    sizes = (60, 6000)
+    print(f"\n{'CPU ms a request, median':28} {'n':>4} {sizes[0]:>8} {sizes[1]:>8} {'ratio':>8}")
+    found = []
+    with penstock() as few, penstock() as many:
+        for side, metrics in zip((few, many), sizes, strict=True):
+            side.ask("load", manifest=str(_star(metrics)))
+        for shape, draw in SHAPES.items():
+            drawn = (distinct(partial(draw, metrics=m), requests + _WARM, seed=m) for m in sizes)
+            times: tuple[list[float], list[float]] = ([], [])
+            for turn, pair in enumerate(zip(*drawn, strict=False)):
+                asked = [partial(w.ask, "compile", request=r) for w, r in zip((few, many), pair, strict=True)]
+                for side_times, answer in zip(times, alternately(asked, turn), strict=True):
+                    if turn >= _WARM:
+                        side_times.append(answer["cpu"] * 1000)
+            small, large = map(middle, times)
+            print(f"{shape:28} {len(times[0]):4} {small:8.2f} {large:8.2f} {large / small:7.2f}×", flush=True)
+            found.append(large / small)
+    return max(found)
+
+
+def _star(metrics: int) -> Path:
+    """The file of a star's manifest."""
+    path = SCRATCH / f"star-{metrics}.json"
+    path.write_text(json.dumps(star.manifest(metrics)))
+    return path
 
 
 def _first(side: Worker, path: Path, request: dict[str, Any]) -> float:
