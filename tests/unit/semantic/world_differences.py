@@ -39,14 +39,21 @@ def known_difference(world: World, request: Request) -> str | None:
 
 def _of_keys(world: World, request: Request) -> str | None:
     keys = request["group_by"]
-    if not request["metrics"] and all("__" not in k or k.startswith("metric_time") for k in keys):
+    if not request["metrics"] and all("__" not in k or _is_metric_time(k) for k in keys):
         return "the keys of an entity are those of the first model that has it"
+    entities = {k.split("__")[0] for k in keys if not _is_metric_time(k)}
+    if not request["metrics"] and any(map(_is_metric_time, keys)) and len(entities) > 1:
+        return "MetricFlow pairs values with times before or after an outer join, as it finds the models"
     history = {e["name"] for m in world.models.values() for e in m.entities if e["type"] == "natural"}
     paths = [path for k in keys if len(path := k.split("__")) > 1]
     behind = {path[0] for path in paths if len(path) > 2 and path[1] in history}
     if any(path[0] in behind and path[1] not in history for path in paths):
         return "MetricFlow loses what lies before a history where no row of that was valid"
     return None
+
+
+def _is_metric_time(key: str) -> bool:
+    return key.startswith(("metric_time", "TimeDimension('metric_time'"))
 
 
 def _of_use(world: World, request: Request, use: Use) -> str | None:
@@ -60,8 +67,11 @@ def _of_use(world: World, request: Request, use: Use) -> str | None:
         return "the row of a history that was valid at the time of the event, not at the time shown"
     if (use.moved is not None or "join_to_timespine" in use.params) and _across(request):
         return "MetricFlow looks at one of several periods that lie across each other"
-    if any(_above(request, given) for given in inputs_of(use.params) if _is_made(world, given["name"])):
+    made = [given for given in inputs_of(use.params) if _is_made(world, given["name"])]
+    if any(_above(request, given) for given in made):
         return "an offset of a ratio or derived metric above the grain of its offset has an answer here alone"
+    if any("offset_to_grain" in given for given in made) and any(k.endswith("__week") for k in request["group_by"]):
+        return "MetricFlow takes the week that begins with the month, where there is one, for the month's first day"
     if "numerator" in use.params:
         above, below = inputs_of(use.params)
         if above["name"] == below["name"] and "alias" not in above and _filters(above) != _filters(below):
@@ -86,12 +96,13 @@ def _of_conversion(world: World, request: Request, use: Use) -> str | None:
     base, done = (use.params["conversion_type_params"][part] for part in ("base_metric", "conversion_metric"))
     if _filters(done):
         return "MetricFlow drops the filter on the conversions of a conversion metric"
-    if not all(k.startswith(("metric_time", "TimeDimension('metric_time'")) for k in request["group_by"]) and _ties(
-        world, use
-    ):
+    if not all(map(_is_metric_time, request["group_by"])) and _ties(world, use):
         return "of two base events at one moment MetricFlow takes any"
+    filled = world.metrics[done["name"]]["type_params"].get("join_to_timespine")
+    if filled and any(k.split("__")[1:2] == ["happened"] for k in request["group_by"]):
+        return "MetricFlow fills conversions by metric time alone, not by the base's own time under its entity's name"
     timed = request["time_constraint"] or any(map(_timed, (*use.own, *use.above, *_filters(base))))
-    if timed and world.metrics[done["name"]]["type_params"].get("join_to_timespine"):
+    if timed and filled:
         return "a time constraint, or a filter on time, also chooses the periods of conversions that are filled"
     return None
 
