@@ -93,7 +93,7 @@ def on_shared(requests: int) -> dict[str, Timed]:
     with metricflow() as teller:  # a process of its own, so that no side has seen a request before it is timed
         teller.ask("load", manifest=str(path))
         names = shared.Names(teller)
-        drawn = {s: distinct(partial(names.draw, s), 2 * requests, seed=1) for s in SHAPES}
+        drawn = {s: distinct(partial(names.draw, s), 5 * requests, seed=1) for s in SHAPES}
         drawn = {s: answered(teller, found, requests + _WARM) for s, found in drawn.items()}
     timed = {}
     with penstock() as ours, metricflow() as theirs:
