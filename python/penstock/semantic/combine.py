@@ -59,7 +59,6 @@ def _put_beside(stage: Stage, shared: Collection[str], select: exp.Select, alias
 
 def worked_out(stage: Stage, outputs: tuple[Output, ...]) -> dict[str, exp.Expr]:
     """Each metric as one expression over the rows of a stage, the aggregates of its leaves within it."""
-    stage = _whole(stage, asked_whether_found(outputs))
     return {o.name: _over(stage, o.value) for o in outputs}
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
 import json
 import logging
-import math
 import random
 from typing import Any
 
 import pytest
 import shop
 
+from benchmarks.rows import difference, fetched
 from penstock.manifest.load import load_manifest
 from penstock.semantic import batch
 
@@ -72,22 +70,6 @@ def known_difference(request: dict[str, Any]) -> str | None:
     return None
 
 
-def plain(value: Any) -> Any:
-    if isinstance(value, (dt.datetime, dt.date)):
-        return value.isoformat()[:10]
-    if isinstance(value, (int, float, decimal.Decimal)) and not isinstance(value, bool):
-        return None if math.isnan(value) else float(f"{float(value):.9g}")
-    return value
-
-
-def table(con: Any, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    cursor = con.execute(sql)
-    names = [d[0] for d in cursor.description]
-    at = sorted(range(len(names)), key=lambda i: names[i])
-    rows = [tuple(plain(r[i]) for i in at) for r in cursor.fetchall()]
-    return sorted(names), sorted(rows, key=lambda r: tuple((v is not None, str(v)) for v in r))
-
-
 @pytest.fixture(scope="module")
 def metricflow() -> Any:
     from benchmarks.metricflow_sql import MetricFlow
@@ -110,7 +92,7 @@ def test_our_answers_are_metricflows(metricflow: Any) -> None:
             continue  # it refuses, which it says in a hundred ways
         ours = batch.answer(request, MANIFEST)
         assert "sql" in ours, (seed, request, ours)
-        expected, got = table(con, theirs), table(con, ours["sql"])
-        assert got == expected, (seed, request, ours["sql"], theirs)
+        found = difference(fetched(con, ours["sql"]), fetched(con, theirs))
+        assert found is None, (seed, request, found, ours["sql"], theirs)
         compared += 1
     assert compared > 80
