@@ -1,4 +1,4 @@
-"""Lengths of time that are the same at every place of the calendar: seconds to weeks."""
+"""Lengths of time that are the same at every place of the calendar: microseconds to weeks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from penstock.errors import InvalidRequestError, nearest
 
 _MICROSECONDS = {
+    "microsecond": 1,
     "second": 1_000_000,
     "minute": 60_000_000,
     "hour": 3_600_000_000,
@@ -20,7 +21,7 @@ _LONGEST = 400 * 366 * _MICROSECONDS["day"]  # times in microseconds stay far fr
 
 @dataclass(frozen=True)
 class Duration:
-    """A fixed length of time: `count` times one of second, minute, hour, day and week."""
+    """A fixed length of time: `count` times one of microsecond, second, minute, hour, day and week."""
 
     count: int
     unit: str
@@ -32,8 +33,8 @@ class Duration:
 
     @property
     def short(self) -> str:
-        """For a column's name: 7d, 6h, 30m."""
-        return f"{self.count}{self.unit[0]}"
+        """For a column's name: 7d, 6h, 30m, 5us."""
+        return f"{self.count}{'us' if self.unit == 'microsecond' else self.unit[0]}"
 
 
 def parse_duration(text: str, *, where: str) -> Duration:

@@ -7,6 +7,7 @@ from penstock.semantic.durations import Duration
 from penstock.training_sets.compile import compile_training_set
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.kinds import types_of_contracts
+from penstock.training_sets.labels import Label, parse_label
 from penstock.training_sets.request import CompiledFeature, CompiledTrainingSet, Spine, TrainingSetRequest
 
 __all__ = [
@@ -14,10 +15,12 @@ __all__ = [
     "CompiledFeature",
     "CompiledTrainingSet",
     "Duration",
+    "Label",
     "MetricFeature",
     "Spine",
     "TrainingSetRequest",
     "compile_training_set",
     "parse_feature",
+    "parse_label",
     "types_of_contracts",
 ]

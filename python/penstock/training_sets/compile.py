@@ -10,6 +10,7 @@ from penstock.errors import InvalidRequestError
 from penstock.semantic.render import render
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.from_rows import from_rows
+from penstock.training_sets.labels import Label, Matured, matured, parse_label
 from penstock.training_sets.request import CompiledTrainingSet, TrainingSetRequest
 from penstock.training_sets.resolve import LookUp, Newest, ResolvedFeature, Resolver, Total
 from penstock.training_sets.sql import (
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest
     from penstock.semantic.request import Dialect
 
-_SPINE, _SOURCE = "_spine", "_source"
+_SPINE, _RIPE, _SOURCE = "_spine", "_mature", "_source"
 V = TypeVar("V")
 K = TypeVar("K")
 
@@ -52,12 +53,13 @@ def compile_training_set(
         InvalidDefinitionError: A definition contradicts itself, or does not say when its rows are known.
     """
     target = known_dialect(dialect)
-    wanted = [parse_feature(text) for text in request.features]
+    wanted = [*map(parse_feature, request.features), *map(parse_label, request.labels)]
     _check_names(request, wanted)
     resolver = Resolver(manifest, request, target)
-    features = [resolver.feature(f) for f in wanted]
+    features = [resolver.feature(f) if not isinstance(f, Label) else resolver.label(f) for f in wanted]
     keys = {entity: f"_key_{i}" for i, entity in enumerate(request.spine.entities)}
-    steps, last, joined = _steps(resolver, keys, target)
+    ripe = _ripe(resolver, target)
+    steps, last, joined = _steps(resolver, keys, ripe, target)
     sql = render(_answer(features, steps, last, joined), target)
     relation = source_of(request.spine.relation, _SOURCE, target)
     named = [request.spine.relation.strip()] if isinstance(relation, exp.Table) else []
@@ -68,12 +70,17 @@ def compile_training_set(
         semantic_models=tuple(resolver.reads.models),
         node_ids=tuple(resolver.reads.nodes),
         relations=tuple(dict.fromkeys([*named, *resolver.reads.relations])),
+        maturity=render(_maturity(relation, request, ripe, target), target) if ripe else None,
     )
 
 
-def _check_names(request: TrainingSetRequest, wanted: list[MetricFeature | ColumnFeature]) -> None:
+def _check_names(request: TrainingSetRequest, wanted: list[MetricFeature | ColumnFeature | Label]) -> None:
     if not wanted:
         raise InvalidRequestError("a training set needs at least one feature", where="features")
+    if request.labels_until is not None and not request.labels:
+        raise InvalidRequestError(
+            "there are no labels that could be final until then", where="labels_until", fix="drop it, or give labels"
+        )
     taken: dict[str, str] = {name.lower(): "the spine" for name in request.spine.columns}
     for feature in wanted:
         other = taken.get(feature.name.lower())
@@ -86,31 +93,69 @@ def _check_names(request: TrainingSetRequest, wanted: list[MetricFeature | Colum
         taken[feature.name.lower()] = f"'{feature.text}'"
 
 
+def _ripe(resolver: Resolver, dialect: Dialect) -> list[exp.Expr]:
+    """Conditions on a row's time, in the column `_time`, under which all its labels are final."""
+
+    def newest(each: Matured) -> exp.Select:
+        rows = resolver.scope(resolver.manifest.model(each.model)).rows()
+        return rows.select(exp.Max(this=each.clock.known_time(dialect)), copy=False)
+
+    request = resolver.request
+    waiting = ((each, newest(each)) for each in resolver.matured)
+    time = column("_time")
+    return matured(waiting, time, until=request.labels_until, inclusive=request.inclusive, dialect=dialect)
+
+
+def _maturity(relation: exp.Expr, request: TrainingSetRequest, ripe: list[exp.Expr], dialect: Dialect) -> exp.Select:
+    """How many rows of the spine have labels that are final."""
+    time = microseconds(user_column(request.spine.at, _SOURCE), dialect)
+    times = exp.Select().from_(relation, copy=False).select(exp.alias_(time, "_time"), copy=False)
+    one, zero = exp.Literal.number(1), exp.Literal.number(0)
+    is_ripe = exp.Sum(this=exp.Case(ifs=[exp.If(this=exp.and_(*ripe), true=one)], default=zero))
+    rows, mature = exp.Count(this=exp.Star()), exp.Coalesce(this=is_ripe, expressions=[zero.copy()])
+    counted = exp.Select().from_(exp.alias_(exp.Subquery(this=times), "_times", table=True), copy=False)
+    return counted.select(
+        exp.alias_(rows, "spine_rows"),
+        exp.alias_(mature, "mature"),
+        exp.alias_(exp.Sub(this=rows.copy(), expression=mature.copy()), "immature"),
+        copy=False,
+    )
+
+
 def _steps(
-    resolver: Resolver, keys: Mapping[str, str], dialect: Dialect
+    resolver: Resolver, keys: Mapping[str, str], ripe: list[exp.Expr], dialect: Dialect
 ) -> tuple[list[Step], str, dict[str, list[exp.EQ]]]:
     """All steps, the last of the chain, and by which columns others are joined to it."""
     steps = [Step(_SPINE, _spine(resolver.request, keys, dialect))]
+    if ripe:
+        whole = exp.Select().from_(_SPINE).select(exp.Star(), copy=False)
+        steps.append(Step(_RIPE, whole.where(*ripe, copy=False)))
+    spine = steps[-1].name
     carried = ["_row", "_time", *keys.values()]
-    for entity, key in keys.items():
-        values: dict[Total | Newest, str] = {
-            v: name
-            for v, name in resolver.values.items()
-            if v.entity == entity and (isinstance(v, Newest) or (isinstance(v, Total) and v.shape != "rows"))
-        }
-        if values:
-            upstream = steps[-1].name
-            steps += timeline(
-                resolver, entity, key=key, values=values, upstream=upstream, carried=carried, dialect=dialect
-            )
-            carried += values.values()
+    running: dict[Total | Newest, str] = {
+        v: n
+        for v, n in resolver.values.items()
+        if isinstance(v, Newest) or (isinstance(v, Total) and v.shape != "rows")
+    }
+    for (entity, after), values in _grouped(running, _asked).items():
+        steps += timeline(
+            resolver,
+            entity,
+            key=keys[entity],
+            values=values,
+            upstream=steps[-1].name,
+            carried=carried,
+            after=after,
+            dialect=dialect,
+        )
+        carried += values.values()
     last = steps[-1].name
     joined: dict[str, list[exp.EQ]] = {}
     totals = {v: n for v, n in resolver.values.items() if isinstance(v, Total) and v.shape == "rows"}
-    for i, group in enumerate(_grouped(totals, lambda v: (v.entity, v.model, v.clock.event)).values()):
+    for i, group in enumerate(_grouped(totals, lambda v: (*_asked(v), v.model, v.clock.event)).values()):
         first = next(iter(group))
         name = f"_{first.model}_rows_{i}"
-        steps.append(from_rows(resolver, name, key=keys[first.entity], values=group, spine=_SPINE, dialect=dialect))
+        steps.append(from_rows(resolver, name, key=keys[first.entity], values=group, spine=spine, dialect=dialect))
         joined[name] = [_equal(last, keys[first.entity], name, "_key"), _equal(last, "_time", name, "_time")]
     look_ups = {v: n for v, n in resolver.values.items() if isinstance(v, LookUp)}
     for (entity, model), attributes in _grouped(look_ups, lambda v: (v.entity, v.model)).items():
@@ -118,6 +163,11 @@ def _steps(
         steps.append(Step(name, _attributes(resolver, attributes, dialect)))
         joined[name] = [_equal(last, keys[entity], name, "_key")]
     return steps, last, joined
+
+
+def _asked(value: Total | Newest) -> tuple[str, int]:
+    """By which entity, and how long after a row's time, a value is asked for."""
+    return value.entity, value.asked_after if isinstance(value, Total) else 0
 
 
 def _grouped(values: Mapping[V, str], by: Callable[[V], K]) -> dict[K, dict[V, str]]:

@@ -62,6 +62,8 @@ def parse_feature(text: str) -> MetricFeature | ColumnFeature:
             raise InvalidRequestError(f"'{part}' is no name", where=where, fix=f"write a feature like {_FORMS}")
     how = (match["how"] or "").split(None, 1)
     verb = how[0].lower() if how else ""
+    if verb == "over" and (match["length"] or "").lower().startswith("next"):
+        raise InvalidRequestError("a feature does not look ahead", where=where, fix="give it among the labels")
     length = parse_duration(match["length"], where=where) if match["length"] else None
     if length is not None and length.count == 0:
         raise InvalidRequestError(f"nothing lies {verb} no time at all", where=where, fix="give a length above 0")

@@ -31,11 +31,12 @@ def from_rows(
         resolver: What the compilation shares.
         name: The name of the step.
         key: The column of the spine with the entity's keys.
-        values: Totals of one model, entity and event time, by their columns.
+        values: Totals of one model, entity, event time and time after that of the row, by their columns.
         spine: The step with the spine's rows.
         dialect: The dialect compiled to.
     """
     totals = list(values)
+    after = totals[0].asked_after
     tile = max(t.window.microseconds for t in totals if t.window is not None)
     ties = Ties(resolver.request.inclusive)
     row: dict[exp.Expr, str] = {}
@@ -59,9 +60,10 @@ def from_rows(
         exp.GTE(this=event.copy(), expression=_before(at, tile)),
         copy=False,
     )
-    select = exp.Select().from_(exp.alias_(exp.Subquery(this=_asked(spine, key, tile)), "_asked", table=True))
+    select = exp.Select().from_(exp.alias_(exp.Subquery(this=_asked(spine, key, after, tile)), "_asked", table=True))
     select = select.join(exp.alias_(exp.Subquery(this=rows), "_rows", table=True), on=on, copy=False)
-    select = select.select(column("_key", "_asked"), at.copy(), *aggregates, copy=False)
+    time = exp.alias_(_before(at, after), "_time") if after else at.copy()
+    select = select.select(column("_key", "_asked"), time, *aggregates, copy=False)
     return Step(name, select.group_by(column("_key", "_asked"), at.copy(), copy=False))
 
 
@@ -77,9 +79,11 @@ def _rows(resolver: Resolver, first: Total, row: Mapping[exp.Expr, str], event: 
     )
 
 
-def _asked(spine: str, key: str, tile: int) -> exp.Select:
+def _asked(spine: str, key: str, after: int, tile: int) -> exp.Select:
     """Each pair of key and instant, once for each of the one or two tiles of its window."""
-    pairs = exp.Select().from_(spine).select(exp.alias_(column(key), "_key"), column("_time"), copy=False)
+    time = column("_time")
+    asked_at = exp.alias_(exp.Add(this=time, expression=exp.Literal.number(after)), "_time") if after else time
+    pairs = exp.Select().from_(spine).select(exp.alias_(column(key), "_key"), asked_at, copy=False)
     pairs = pairs.where(not_null(column(key)), not_null(column("_time")), copy=False).distinct(copy=False)
     at = column("_time")
     this, last = _tile(at, tile), _tile(exp.Paren(this=_before(at, tile)), tile)

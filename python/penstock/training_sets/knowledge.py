@@ -22,25 +22,30 @@ class Clock:
         event: When it happened, over the model's columns.
         known_at: When it is known, over the model's columns; None where that follows from the event.
         delay: Microseconds from the event to when it is known, where `known_at` is None.
+        settles: Microseconds by which the event counts as later than it was: a label looks at it when it has settled.
     """
 
     event: exp.Expr
     known_at: exp.Expr | None = None
     delay: int = 0
+    settles: int = 0
 
     def event_time(self, dialect: Dialect) -> exp.Expr:
         """When it happened, in microseconds."""
-        return microseconds(self.event, dialect)
+        return self._after_event(self.settles, dialect)
 
     def known_time(self, dialect: Dialect) -> exp.Expr:
         """When it is known, in microseconds; it may be before the event."""
         if self.known_at is not None:
             return microseconds(self.known_at, dialect)
-        event = self.event_time(dialect)
-        return exp.Add(this=event, expression=exp.Literal.number(self.delay)) if self.delay else event
+        return self._after_event(self.delay, dialect)
 
     def entry_time(self, dialect: Dialect) -> exp.Expr:
         """When it enters an answer, in microseconds: known, and happened."""
         if self.known_at is None:
-            return self.known_time(dialect)
+            return self._after_event(max(self.delay, self.settles), dialect)
         return entry_of(self.event_time(dialect), self.known_time(dialect))
+
+    def _after_event(self, length: int, dialect: Dialect) -> exp.Expr:
+        event = microseconds(self.event, dialect)
+        return exp.Add(this=event, expression=exp.Literal.number(length)) if length else event

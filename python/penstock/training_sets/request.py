@@ -35,6 +35,10 @@ class TrainingSetRequest:
     Args:
         spine: The rows to which features are added.
         features: Texts such as `carrier.on_time_rate over 7 days`; see `parse_feature`.
+        labels: What is to come true, such as `carrier.cancelled over next 7 days`; see `parse_label`. Rows whose
+            labels are not final yet are left out.
+        labels_until: ISO text of the moment until which everything is known; by default, for each label, the last
+            moment that its fact knows of.
         inclusive: Count what becomes known at the very time of a row; by default it must be known before.
         types: The types of columns by relation and column, as SQL texts. With them sums of integers and decimals are
             kept by running differences; a sum of unknown type is computed from the rows of each window, which is right
@@ -44,6 +48,8 @@ class TrainingSetRequest:
 
     spine: Spine
     features: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    labels_until: str | None = None
     inclusive: bool = False
     types: Types = field(default_factory=dict)
 
@@ -64,11 +70,13 @@ class CompiledTrainingSet:
     Args:
         sql: One statement, without a semicolon.
         columns: The columns of the answer as far as they are known: those of the spine where the request names them,
-            then the features.
-        features: The features in the order of the request.
+            then the features and the labels.
+        features: The features, then the labels, in the order of the request.
         semantic_models: Names of the semantic models read.
         node_ids: dbt's ids of the models under them, where known.
         relations: SQL names of the relations read, but for those within a spine that is a query.
+        maturity: SQL of one row that counts the spine's rows: `spine_rows`, and those `mature` and `immature`. None
+            without labels.
     """
 
     sql: str
@@ -77,3 +85,4 @@ class CompiledTrainingSet:
     semantic_models: tuple[str, ...]
     node_ids: tuple[str, ...]
     relations: tuple[str, ...]
+    maturity: str | None = None

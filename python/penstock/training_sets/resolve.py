@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from sqlglot import exp
@@ -20,6 +20,7 @@ from penstock.semantic.scope import Context, Scope
 from penstock.training_sets.features import ColumnFeature, MetricFeature
 from penstock.training_sets.kinds import declared_types, kind_of
 from penstock.training_sets.knowledge import Clock
+from penstock.training_sets.labels import Label, Matured, settling_time, window_ahead
 from penstock.training_sets.request import CompiledFeature, Shape, TrainingSetRequest
 from penstock.training_sets.sql import user_column
 
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Total:
-    """An aggregation over the window before a row's time; over all before it where `window` is None."""
+    """An aggregation over the window before a row's time; over all before it where `window` is None.
+
+    Args:
+        asked_after: Microseconds after the row's time at which it is asked, for a label.
+    """
 
     model: str
     entity: str
@@ -41,6 +46,7 @@ class Total:
     clock: Clock
     window: Duration | None
     shape: Shape
+    asked_after: int = 0
 
     @property
     def law(self) -> Aggregate:
@@ -97,6 +103,7 @@ class Resolver:
     dialect: Dialect
     values: dict[Value, str] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
+    matured: list[Matured] = field(default_factory=list)
 
     def feature(self, wanted: MetricFeature | ColumnFeature) -> ResolvedFeature:
         """The feature over columns of values.
@@ -107,12 +114,36 @@ class Resolver:
             InvalidDefinitionError: What it names contradicts itself, or does not say when it is known.
         """
         where = f"feature '{wanted.text}'"
+        self._check_key(wanted.entity, where)
+        return self._resolved(
+            wanted, self._metric(wanted, where) if isinstance(wanted, MetricFeature) else self._column(wanted, where)
+        )
+
+    def label(self, wanted: Label) -> ResolvedFeature:
+        """The label over columns of values; what it waits for is noted in `matured`. Errors are those of `feature`."""
+        where = f"label '{wanted.text}'"
+        self._check_key(wanted.entity, where)
+        tree, leaves = self._leaves(wanted.metric, where)
+        window = window_ahead(wanted, inclusive=self.request.inclusive)
+        asked = MetricFeature(wanted.text, wanted.name, wanted.entity, wanted.metric, window)
+        totals = {name: self._total(leaf, asked, where) for name, leaf in leaves.items()}
+        settles = settling_time(wanted, (total.clock for total in totals.values()))
+        after = wanted.horizon.microseconds + settles
+        finished: dict[str, exp.Expr] = {}
+        for name, total in totals.items():
+            self.matured.append(Matured(total.model, total.clock, after))
+            later = replace(total, clock=replace(total.clock, settles=settles), asked_after=after)
+            finished[name] = self._finished(later)
+        return self._resolved(wanted, _replaced(tree, finished))
+
+    def _check_key(self, entity: str, where: str) -> None:
         entities = self.request.spine.entities
-        if wanted.entity not in entities:
+        if entity not in entities:
             raise UnknownNameError.of(
-                "entity", wanted.entity, entities, where=where, fix="give its column in the spine's entities"
+                "entity", entity, entities, where=where, fix="give its column in the spine's entities"
             )
-        found = self._metric(wanted, where) if isinstance(wanted, MetricFeature) else self._column(wanted, where)
+
+    def _resolved(self, wanted: MetricFeature | ColumnFeature | Label, found: exp.Expr) -> ResolvedFeature:
         columns = {c.name for c in found.find_all(exp.Column)}
         shapes = dict.fromkeys(v.shape for v, name in self.values.items() if name in columns)
         return ResolvedFeature(CompiledFeature(wanted.name, wanted.text, tuple(shapes)), found)
@@ -133,14 +164,19 @@ class Resolver:
         return exp.column(self.values.setdefault(value, f"_value_{len(self.values)}"))
 
     def _metric(self, wanted: MetricFeature, where: str) -> exp.Expr:
-        self.manifest.metric(wanted.metric, where=where)
-        catalog = catalog_of(self.manifest)
-        facts_of(catalog, wanted.metric, where=where)
-        self._check_parts(wanted.metric, where)
-        leaves = Leaves(catalog)
-        tree = leaves.metric(wanted.metric, ())
-        totals = {name: self._total(leaf, wanted, where) for leaf, name in leaves.found.items()}
+        tree, leaves = self._leaves(wanted.metric, where)
+        totals = {name: self._total(leaf, wanted, where) for name, leaf in leaves.items()}
         return _replaced(tree, {name: self._finished(total) for name, total in totals.items()})
+
+    def _leaves(self, metric: str, where: str) -> tuple[exp.Expr, dict[str, Leaf]]:
+        """A metric as an expression over its simple parts, and those by their names in it."""
+        self.manifest.metric(metric, where=where)
+        catalog = catalog_of(self.manifest)
+        facts_of(catalog, metric, where=where)
+        self._check_parts(metric, where)
+        leaves = Leaves(catalog)
+        tree = leaves.metric(metric, ())
+        return tree, {name: leaf for leaf, name in leaves.found.items()}
 
     def _finished(self, total: Total) -> exp.Expr:
         """The value, where rows of nothing leave no trace too: a distinct count is 0 then."""

@@ -41,6 +41,7 @@ def timeline(
     values: Mapping[Total | Newest, str],
     upstream: str,
     carried: Sequence[str],
+    after: int,
     dialect: Dialect,
 ) -> list[Step]:
     """The steps that add an entity's values to the rows of `upstream`.
@@ -52,13 +53,15 @@ def timeline(
         values: The values to add, by their columns.
         upstream: The step before, with the columns `carried`, of which `_time` is one.
         carried: The columns to hand on.
+        after: Microseconds after `_time` at which the values are asked for.
         dialect: The dialect compiled to.
     """
+    name = f"_{entity}_{after}_after" if after else f"_{entity}"
     ties = Ties(resolver.request.inclusive)
     facts, finished = _facts(resolver, entity, values, ties, dialect)
     runs = [r for fact in facts for r in fact.running]
     changes = list(dict.fromkeys(c for r in runs for c in r.changes))
-    branches: list[exp.Select] = [_asked(upstream, carried, key, changes, ties)]
+    branches: list[exp.Select] = [_asked(upstream, carried, key, changes, ties, after)]
     for fact in facts:
         events = exp.Select().from_(exp.alias_(exp.Subquery(this=fact.select(changes)), "_events", table=True))
         nothing = [column("_time") if c == "_time" else exp.alias_(exp.Null(), c) for c in carried]
@@ -67,13 +70,13 @@ def timeline(
     union: exp.Query = branches[0]
     for branch in branches[1:]:
         union = exp.union(union, branch, distinct=False, copy=False)
-    ran = exp.Select().from_(f"_{entity}_timeline").select(*map(column, carried), column("_rank"), copy=False)
+    ran = exp.Select().from_(f"{name}_timeline").select(*map(column, carried), column("_rank"), copy=False)
     ran = ran.select(*(exp.alias_(running(r.combination(), _PAST), r.state) for r in runs), copy=False)
     ran.append("windows", past(_PAST, [column("_key")], column("_time"), column("_rank")))
-    done = exp.Select().from_(f"_{entity}_past").select(*map(column, carried), copy=False)
-    done = done.select(*(exp.alias_(finished[v], name) for v, name in values.items()), copy=False)
+    done = exp.Select().from_(f"{name}_past").select(*_shifted(carried, -after), copy=False)
+    done = done.select(*(exp.alias_(finished[v], result) for v, result in values.items()), copy=False)
     done = done.where(exp.EQ(this=column("_rank"), expression=exp.Literal.number(ties.asked)), copy=False)
-    return [Step(f"_{entity}_timeline", union), Step(f"_{entity}_past", ran), Step(f"_by_{entity}", done)]
+    return [Step(f"{name}_timeline", union), Step(f"{name}_past", ran), Step(f"_by{name}", done)]
 
 
 def _facts(
@@ -101,11 +104,19 @@ def _facts(
     return [*facts.values(), *counts], finished
 
 
-def _asked(upstream: str, carried: Sequence[str], key: str, changes: Sequence[str], ties: Ties) -> exp.Select:
-    select = exp.Select().from_(upstream).select(*map(column, carried), copy=False)
+def _asked(
+    upstream: str, carried: Sequence[str], key: str, changes: Sequence[str], ties: Ties, after: int
+) -> exp.Select:
+    select = exp.Select().from_(upstream).select(*_shifted(carried, after), copy=False)
     return select.select(
         exp.alias_(column(key), "_key"),
         exp.alias_(exp.Literal.number(ties.asked), "_rank"),
         *(exp.alias_(exp.Null(), c) for c in changes),
         copy=False,
     )
+
+
+def _shifted(carried: Sequence[str], by: int) -> list[exp.Expr]:
+    """The columns to hand on, with another time where values are asked for after it."""
+    later = exp.alias_(exp.Add(this=column("_time"), expression=exp.Literal.number(by)), "_time")
+    return [later if by and c == "_time" else column(c) for c in carried]
