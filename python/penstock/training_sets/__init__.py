@@ -8,6 +8,8 @@ from penstock.training_sets.compile import compile_training_set
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.kinds import types_of_contracts
 from penstock.training_sets.labels import Label, parse_label
+from penstock.training_sets.predict import Prediction, compile_prediction, predictive_request
+from penstock.training_sets.predictive import PredictiveQuery, parse_predictive
 from penstock.training_sets.request import CompiledFeature, CompiledTrainingSet, Spine, TrainingSetRequest
 
 __all__ = [
@@ -17,10 +19,15 @@ __all__ = [
     "Duration",
     "Label",
     "MetricFeature",
+    "Prediction",
+    "PredictiveQuery",
     "Spine",
     "TrainingSetRequest",
+    "compile_prediction",
     "compile_training_set",
     "parse_feature",
     "parse_label",
+    "parse_predictive",
+    "predictive_request",
     "types_of_contracts",
 ]

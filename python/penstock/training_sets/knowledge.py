@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from penstock.algebra.lifetimes import entry_of
-from penstock.training_sets.sql import microseconds
+from penstock.semantic.knowledge import knowledge_of
+from penstock.training_sets.sql import microseconds, qualified
 
 if TYPE_CHECKING:
+    from penstock.manifest.model import Metric, SemanticModel
     from penstock.semantic.request import Dialect
 
 
@@ -49,3 +51,14 @@ class Clock:
     def _after_event(self, length: int, dialect: Dialect) -> exp.Expr:
         event = microseconds(self.event, dialect)
         return exp.Add(this=event, expression=exp.Literal.number(length)) if length else event
+
+
+def clock_of(model: SemanticModel, event: exp.Expr, metric: Metric | None = None) -> Clock:
+    """The clock of a model's rows, as the model, or where it says so itself the metric, declares it.
+
+    Raises:
+        InvalidDefinitionError: Neither of them says when a row is known, or one contradicts itself.
+    """
+    knowledge = knowledge_of(model, metric)
+    known_at = knowledge.known_at
+    return Clock(event, None if known_at is None else qualified(known_at, model.name), knowledge.delay)

@@ -19,15 +19,15 @@ from penstock.semantic.resolve import Condition, facts_of, inputs_of, items_in
 from penstock.semantic.scope import Context, Scope
 from penstock.training_sets.features import ColumnFeature, MetricFeature
 from penstock.training_sets.kinds import declared_types, kind_of
-from penstock.training_sets.knowledge import Clock
+from penstock.training_sets.knowledge import Clock, clock_of
 from penstock.training_sets.labels import Label, Matured, settling_time, window_ahead
 from penstock.training_sets.request import CompiledFeature, Shape, TrainingSetRequest
-from penstock.training_sets.sql import user_column
+from penstock.training_sets.sql import qualified, user_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from penstock.manifest.model import Aggregation, Metric, SemanticManifest, SemanticModel
+    from penstock.manifest.model import Aggregation, SemanticManifest, SemanticModel
     from penstock.semantic.request import Dialect
 
 
@@ -230,7 +230,7 @@ class Resolver:
         scope = self.scope(model, spec.time_dimension)
         test = all_of([self._condition(scope, c, where) for c in (*leaf.own, *leaf.extra)])
         bare = scope.value(spec.expr, f"metric {metric.name}")
-        clock = self._clock(model, scope.time(), metric)
+        clock = clock_of(model, scope.time(), metric)
         shape = self._shape(model, bare, spec, wanted, where)
         return Total(model.name, wanted.entity, when(test, bare), spec, clock, wanted.window, shape)
 
@@ -287,7 +287,7 @@ class Resolver:
                 fix="give it an agg_time_dimension, or known_at: always if its attributes never change",
             )
         event = scope.value(model.dimension_by_name[time].expr, f"dimension {model.name}.{time}")
-        clock = self._clock(model, event)
+        clock = clock_of(model, event)
         if ends and clock.known_at is not None:
             raise InvalidRequestError(
                 f"'{model.name}' holds rows that are valid for a time, and an expression for known_at does not say "
@@ -296,7 +296,7 @@ class Resolver:
                 fix="declare a delay, which goes for both ends",
             )
         until = scope.value(ends[1], f"semantic model {model.name}, validity") if ends else None
-        tie_break = _qualified(tie_break_of(model), model.name)
+        tie_break = qualified(tie_break_of(model), model.name)
         return self._column_of(Newest(model.name, wanted.entity, value, clock, tie_break, until, wanted.within))
 
     def _look_up(self, model: SemanticModel, wanted: ColumnFeature, value: exp.Expr, where: str) -> LookUp:
@@ -325,11 +325,6 @@ class Resolver:
             raise UnknownNameError.of("column", name, {*declared, *model.dimension_by_name}, where=where)
         return user_column(name, table=model.name)
 
-    def _clock(self, model: SemanticModel, event: exp.Expr, metric: Metric | None = None) -> Clock:
-        knowledge = knowledge_of(model, metric)
-        known_at = knowledge.known_at
-        return Clock(event, None if known_at is None else _qualified(known_at, model.name), knowledge.delay)
-
     def _check_entity(self, model: SemanticModel, entity: str, where: str) -> None:
         if entity not in model.entity_by_name:
             raise UnknownNameError.of(
@@ -354,14 +349,6 @@ def _replaced(tree: exp.Expr, by: Mapping[str, exp.Expr]) -> exp.Expr:
         return by[node.name].copy() if isinstance(node, exp.Column) and node.name in by else node
 
     return tree.copy().transform(value, copy=False)
-
-
-def _qualified(tree: exp.Expr, table: str) -> exp.Expr:
-    tree = tree.copy()
-    for column in list(tree.find_all(exp.Column)):
-        if not column.table:
-            column.set("table", exp.to_identifier(table))
-    return tree
 
 
 def _no_metric_rows(name: str, group_by: tuple[str, ...]) -> NoReturn:

@@ -65,6 +65,15 @@ def user_column(name: str, table: str | None = None) -> exp.Column:
     return exp.Column(this=exp.to_identifier(name, quoted=True), table=exp.to_identifier(table) if table else None)
 
 
+def qualified(tree: exp.Expr, table: str) -> exp.Expr:
+    """A copy whose bare columns are those of `table`."""
+    tree = tree.copy()
+    for found in list(tree.find_all(exp.Column)):
+        if not found.table:
+            found.set("table", exp.to_identifier(table))
+    return tree
+
+
 def kinds(count: int) -> exp.Join:
     """CROSS JOIN (VALUES (0), (1), …) AS _kinds(_kind)."""
     rows = [exp.Tuple(expressions=[exp.Literal.number(i)]) for i in range(count)]

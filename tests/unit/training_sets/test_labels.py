@@ -160,16 +160,21 @@ def test_without_facts_nothing_is_mature() -> None:
     assert connection.execute(str(compiled.maturity)).fetchall() == [(1, 0, 1)]
 
 
-def test_a_delay_says_when_a_label_is_final() -> None:
+@pytest.mark.parametrize(("text", "mature"), [("", [10, 11]), (" settled after 9 seconds", [])])
+def test_a_delay_says_when_a_label_is_final(text: str, mature: list[int]) -> None:
     """Readings are known 3 seconds after they are read: by default a label waits so long."""
     world = World(labels=[{"label_id": i, "thing": "a", "place": None, "at": i} for i in (10, 11)])
     world.readings = [{"id": i, "thing": "a", "read_at": t, "value": 1} for i, t in enumerate((9, 10, 16, 17, 18))]
     counted = Metric("readings_taken", "simple", aggregation=Aggregation("readings", "sum", "1", "read_at"))
     definitions = replace(manifest(), metrics={counted.name: counted})
-    request = TrainingSetRequest(SPINE, (), labels=("thing.readings_taken over next 7 seconds",))
+    request = TrainingSetRequest(SPINE, (), labels=(f"thing.readings_taken over next 7 seconds{text}",))
     compiled = compile_training_set(definitions, request, "duckdb")
     # the newest is known at 21: ripe is the row of which 11 + 7 + 3 is not later
     rows = seconds(duckdb_of(world).execute(f"SELECT * FROM ({compiled.sql}) ORDER BY label_id").fetchall())
+    assert [(row[0], row[4]) for row in rows] == [(label, 2) for label in mature]
+    waited = replace(request, labels_until=moment(99).isoformat(" "))
+    sql = compile_training_set(definitions, waited, "duckdb").sql
+    rows = seconds(duckdb_of(world).execute(f"SELECT * FROM ({sql}) ORDER BY label_id").fetchall())
     assert [(row[0], row[4]) for row in rows] == [(10, 2), (11, 2)]
 
 
