@@ -10,6 +10,7 @@ from penstock.training_sets.kinds import types_of_contracts
 from penstock.training_sets.labels import Label, parse_label
 from penstock.training_sets.predict import Prediction, compile_prediction, predictive_request
 from penstock.training_sets.predictive import PredictiveQuery, parse_predictive
+from penstock.training_sets.refresh import compile_refresh
 from penstock.training_sets.request import CompiledFeature, CompiledTrainingSet, Spine, TrainingSetRequest
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Spine",
     "TrainingSetRequest",
     "compile_prediction",
+    "compile_refresh",
     "compile_training_set",
     "parse_feature",
     "parse_label",

@@ -53,10 +53,7 @@ def compile_training_set(
         InvalidDefinitionError: A definition contradicts itself, or does not say when its rows are known.
     """
     target = known_dialect(dialect)
-    wanted = [*map(parse_feature, request.features), *map(parse_label, request.labels)]
-    _check_names(request, wanted)
-    resolver = Resolver(manifest, request, target)
-    features = [resolver.feature(f) if not isinstance(f, Label) else resolver.label(f) for f in wanted]
+    resolver, features = resolved(manifest, request, target)
     keys = {entity: f"_key_{i}" for i, entity in enumerate(request.spine.entities)}
     ripe = _ripe(resolver, target)
     steps, last, joined = _steps(resolver, keys, ripe, target)
@@ -72,6 +69,16 @@ def compile_training_set(
         relations=tuple(dict.fromkeys([*named, *resolver.reads.relations])),
         maturity=render(_maturity(relation, request, ripe, target), target) if ripe else None,
     )
+
+
+def resolved(
+    manifest: SemanticManifest, request: TrainingSetRequest, dialect: Dialect
+) -> tuple[Resolver, list[ResolvedFeature]]:
+    """The values that a request needs, and its features and labels over them. Errors are those of the compiler."""
+    wanted = [*map(parse_feature, request.features), *map(parse_label, request.labels)]
+    _check_names(request, wanted)
+    resolver = Resolver(manifest, request, dialect)
+    return resolver, [resolver.label(f) if isinstance(f, Label) else resolver.feature(f) for f in wanted]
 
 
 def _check_names(request: TrainingSetRequest, wanted: list[MetricFeature | ColumnFeature | Label]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -11,6 +12,7 @@ from engine import duckdb_of, moment
 from worlds import TYPES, manifest
 
 from penstock.errors import InvalidRequestError, PenstockError, UnknownNameError
+from penstock.manifest.model import Dimension
 from penstock.training_sets import Prediction, compile_prediction, parse_predictive
 from penstock.training_sets.predictive import Grid, Rows, Times
 
@@ -74,6 +76,24 @@ def test_without_features_the_own_past_is_given() -> None:
         "thing.count_events over 7 seconds", "thing.count_events over 28 seconds",
     ]  # fmt: skip
     assert prediction.label.features[0].name == "flags"
+
+
+def test_a_dimension_goes_by_its_name_and_a_metric_keeps_its_own() -> None:
+    definitions = manifest()
+    events = definitions.models["events"]
+    odd = replace(events, dimensions=(*events.dimensions, Dimension("odd", "categorical", "n > 1 OR flag")))
+    taken = replace(definitions.metrics["total"], name="count_events")
+    definitions = replace(
+        definitions,
+        models={**definitions.models, "events": odd},
+        metrics={**definitions.metrics, "count_events": taken},
+    )
+    text = f"PREDICT count(events where odd and label = 'u') {END} GIVEN thing.count_events over 7 seconds"
+    prediction = compile_prediction(definitions, text, "duckdb", types=TYPES, labels_until=UNTIL)
+    by_hand = _compiled(f"PREDICT count(events where (n > 1 OR flag) and label = 'u') {END}")
+    assert _rows(prediction.label.sql) == _rows(by_hand.label.sql)
+    past = _compiled(f"PREDICT total {END} GIVEN thing.total over 7 seconds").features
+    assert _rows(prediction.features.sql) == _rows(past.sql)
 
 
 def test_a_grid_asks_for_each_key_from_when_it_is_known() -> None:
