@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
-from penstock.semantic.durations import parse_duration
+from penstock.semantic.durations import Duration, parse_duration
 from penstock.semantic.templates import parse_expression
 
 if TYPE_CHECKING:
     from penstock.manifest.model import Metric, SemanticModel
 
-_KEYS = ("known_at", "delay", "tie_break")
+_KEYS = ("known_at", "delay", "tie_break", "freshness")
 _HOW = (
     "declare in meta: {penstock: {known_at: <SQL expression over the model's columns>}}, "
     "{penstock: {delay: 1 hour}} after the event, or {penstock: {known_at: always}} for timeless reference data"
@@ -75,16 +75,31 @@ def tie_break_of(model: SemanticModel) -> exp.Expr:
     )
 
 
+def freshness_of(model: SemanticModel) -> Duration | None:
+    """How old the newest known row of a model may be: its declared `freshness`; None where nothing is promised.
+
+    Raises:
+        InvalidDefinitionError: It is no length of time.
+    """
+    where = f"semantic model {model.name}"
+    promised = _section(model.meta, where).get("freshness")
+    return None if promised is None else _length(promised, f"{where}, freshness")
+
+
+def _length(text: object, where: str) -> Duration:
+    try:
+        return parse_duration(str(text), where=where)
+    except InvalidRequestError as bad:
+        raise InvalidDefinitionError(bad.what, where=bad.where, near=bad.near, fix=bad.fix) from bad
+
+
 def _declared(meta: Mapping[str, Any], where: str) -> Knowledge | None:
     section = _section(meta, where)
     known_at, delay = section.get("known_at"), section.get("delay")
     if known_at is not None and delay is not None:
         raise InvalidDefinitionError("both known_at and delay are given", where=where, fix="keep one of them")
     if delay is not None:
-        try:
-            return Knowledge(delay=parse_duration(str(delay), where=f"{where}, delay").microseconds)
-        except InvalidRequestError as bad:
-            raise InvalidDefinitionError(bad.what, where=bad.where, near=bad.near, fix=bad.fix) from bad
+        return Knowledge(delay=_length(delay, f"{where}, delay").microseconds)
     if known_at is None:
         return None
     if not isinstance(known_at, str):
@@ -103,6 +118,11 @@ def _section(meta: Mapping[str, Any], where: str) -> Mapping[str, Any]:
         raise InvalidDefinitionError(f"meta.penstock is {section!r}, not a mapping", where=where, fix=_HOW)
     # other rooms have keys of their own here; only a near miss of one of ours is a mistake
     for key in section:
-        if key not in _KEYS and key.lower().replace("-", "_").removesuffix("s") in ("known_at", "knownat", "delay"):
+        if key not in _KEYS and _bare(key) in map(_bare, _KEYS):
             raise UnknownNameError.of("key", key, _KEYS, where=f"{where}, meta.penstock")
     return section
+
+
+def _bare(key: str) -> str:
+    """A key without what is easily mistaken: case, dashes, and an s too many or too few."""
+    return key.lower().replace("-", "").replace("_", "").rstrip("s")

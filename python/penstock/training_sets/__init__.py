@@ -6,6 +6,7 @@ Pure: no I/O, no engine, no clock.
 from penstock.semantic.durations import Duration
 from penstock.training_sets.compile import compile_training_set
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
+from penstock.training_sets.freshness import Freshness, freshness
 from penstock.training_sets.kinds import types_of_contracts
 from penstock.training_sets.labels import Label, parse_label
 from penstock.training_sets.predict import Prediction, compile_prediction, predictive_request
@@ -18,6 +19,7 @@ __all__ = [
     "CompiledFeature",
     "CompiledTrainingSet",
     "Duration",
+    "Freshness",
     "Label",
     "MetricFeature",
     "Prediction",
@@ -27,6 +29,7 @@ __all__ = [
     "compile_prediction",
     "compile_refresh",
     "compile_training_set",
+    "freshness",
     "parse_feature",
     "parse_label",
     "parse_predictive",

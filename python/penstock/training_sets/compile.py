@@ -10,7 +10,7 @@ from penstock.errors import InvalidRequestError
 from penstock.semantic.render import render
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.from_rows import from_rows
-from penstock.training_sets.labels import Label, Matured, matured, parse_label
+from penstock.training_sets.labels import Label, matured, parse_label
 from penstock.training_sets.request import CompiledTrainingSet, TrainingSetRequest
 from penstock.training_sets.resolve import LookUp, Newest, ResolvedFeature, Resolver, Total
 from penstock.training_sets.sql import (
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from penstock.manifest.model import SemanticManifest
     from penstock.semantic.request import Dialect
+    from penstock.training_sets.knowledge import Clock
 
 _SPINE, _RIPE, _SOURCE = "_spine", "_mature", "_source"
 V = TypeVar("V")
@@ -100,15 +101,16 @@ def _check_names(request: TrainingSetRequest, wanted: list[MetricFeature | Colum
         taken[feature.name.lower()] = f"'{feature.text}'"
 
 
+def last_known(resolver: Resolver, model: str, clock: Clock, dialect: Dialect) -> exp.Select:
+    """When the last row of a model became known, in microseconds."""
+    rows = resolver.scope(resolver.manifest.model(model)).rows()
+    return rows.select(exp.Max(this=clock.known_time(dialect)), copy=False)
+
+
 def _ripe(resolver: Resolver, dialect: Dialect) -> list[exp.Expr]:
     """Conditions on a row's time, in the column `_time`, under which all its labels are final."""
-
-    def newest(each: Matured) -> exp.Select:
-        rows = resolver.scope(resolver.manifest.model(each.model)).rows()
-        return rows.select(exp.Max(this=each.clock.known_time(dialect)), copy=False)
-
     request = resolver.request
-    waiting = ((each, newest(each)) for each in resolver.matured)
+    waiting = ((each, last_known(resolver, each.model, each.clock, dialect)) for each in resolver.matured)
     time = column("_time")
     return matured(waiting, time, until=request.labels_until, inclusive=request.inclusive, dialect=dialect)
 
