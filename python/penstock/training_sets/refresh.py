@@ -124,7 +124,7 @@ def _reach(value: Value) -> _Reach:
     if isinstance(value, LookUp):
         return _Reach(value.model, value.entity, None, None, 0)
     if isinstance(value, Newest):
-        within = value.within.microseconds if value.within and value.until is None else None
+        within = value.within.microseconds if value.within else None
         return _Reach(value.model, value.entity, value.clock, within, 0)
     assert isinstance(value, Total)
     length = value.window.microseconds if value.window else None

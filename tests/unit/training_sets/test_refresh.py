@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 from brute_force import Row, World, merged, random_world
-from engine import COLUMNS, duckdb_of, table_rows
+from engine import COLUMNS, duckdb_of, moment, table_rows
 from worlds import TYPES, manifest
 
 from penstock.errors import InvalidRequestError
@@ -20,7 +20,8 @@ SPINE = Spine("labels", at="at", entities={"thing": "thing", "place": "place"})
 FEATURES = (
     "thing.total over 7 seconds", "thing.rate over 3 seconds", "place.kinds over 9 seconds", "thing.mean to date",
     "place.early_total over 5 seconds", "thing.lightest over 6 seconds", "thing.readings.value within 8 seconds",
-    "thing.prices.price", "place.places.country", "place.early_dated over 4 seconds",
+    "thing.prices.price", "thing.prices.price within 4 seconds as fresh_price", "place.places.country",
+    "place.early_dated over 4 seconds",
 )  # fmt: skip
 LABELS = ("thing.total over next 7 seconds settled after 5 seconds",)
 
@@ -73,7 +74,7 @@ def _with_changes(world: World, changes: Changes) -> duckdb.DuckDBPyConnection:
 
 
 def _refreshed(
-    before: World, after: World, changes: Changes, request: TrainingSetRequest
+    before: World, after: World, changes: Changes, request: TrainingSetRequest, key: tuple[str, ...] = ("label_id",)
 ) -> tuple[list[Any], list[Any], int]:
     """The rows of a refresh merged into the former set, those of a full build, and how many were computed."""
     full = compile_training_set(manifest(), request, "duckdb").sql
@@ -82,7 +83,7 @@ def _refreshed(
     connection.register("former", built)
     connection.execute("CREATE TABLE built AS SELECT * FROM former")
     queries = {table: f"SELECT * FROM changed_{table}" for table in changes.images}
-    part = compile_refresh(manifest(), request, "duckdb", built="built", unique_key=("label_id",), changes=queries)
+    part = compile_refresh(manifest(), request, "duckdb", built="built", unique_key=key, changes=queries)
     connection.execute(f"CREATE TABLE part AS {part.sql}")
     connection.execute("DELETE FROM built WHERE label_id IN (SELECT label_id FROM part)")
     connection.execute("INSERT INTO built SELECT * FROM part")
@@ -116,6 +117,19 @@ def test_a_refresh_is_a_full_build(seed: int, inclusive: bool) -> None:
     assert found == wanted
 
 
+@pytest.mark.parametrize("inclusive", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_labels_change_too(seed: int, inclusive: bool) -> None:
+    rng = Random(seed)
+    before = _once(merged(random_world(rng) for _ in range(6)))
+    after, changes = _changed(rng, before, share=0.1)
+    until = moment(500).isoformat(" ")
+    request = TrainingSetRequest(SPINE, (), labels=LABELS, labels_until=until, inclusive=inclusive, types=TYPES)
+    found, wanted, computed = _refreshed(before, _once(after), changes, request)
+    assert found == wanted
+    assert computed < len(wanted)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_labels_that_mature_come_in(seed: int) -> None:
     rng = Random(seed)
@@ -139,6 +153,15 @@ def test_only_what_a_late_row_can_reach_is_computed() -> None:
     found, wanted, computed = _refreshed(before, after, Changes({"events": [event]}), request)
     assert found == wanted
     assert computed == 4
+    # a key that is NULL is found again too
+    assert _refreshed(before, after, Changes({"events": [event]}), request, ("label_id", "place"))[2] == 4
+    last = {**event, "known_at": 17}
+    seeing = replace(request, inclusive=True)
+    found, wanted, computed = _refreshed(
+        before, World(labels=labels, events=[last]), Changes({"events": [last]}), seeing
+    )
+    assert found == wanted
+    assert computed == sum(row[-1] is not None for row in wanted) == 1
     too_late = {**event, "known_at": 18}
     _, _, computed = _refreshed(
         before, World(labels=labels, events=[too_late]), Changes({"events": [too_late]}), request
