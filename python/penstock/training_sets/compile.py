@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlglot import exp
 
 from penstock.errors import InvalidRequestError
+from penstock.semantic.expressions import failure
 from penstock.semantic.render import render
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.from_rows import from_rows
 from penstock.training_sets.request import CompiledTrainingSet, TrainingSetRequest
-from penstock.training_sets.resolve import LookUp, Newest, ResolvedFeature, Resolver, Total
+from penstock.training_sets.resolve import ResolvedFeature, Resolver
 from penstock.training_sets.sql import (
     column,
-    failure,
     known_dialect,
     microseconds,
     not_null,
@@ -24,6 +24,7 @@ from penstock.training_sets.sql import (
     whole_row,
 )
 from penstock.training_sets.timeline import Step, timeline
+from penstock.training_sets.values import LookUp, Newest, Total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,7 +97,7 @@ def _steps(
         values: dict[Total | Newest, str] = {
             v: name
             for v, name in resolver.values.items()
-            if v.entity == entity and (isinstance(v, Newest) or (isinstance(v, Total) and v.shape != "rows"))
+            if v.entity == entity and isinstance(v, (Total, Newest)) and v.shape != "rows"
         }
         if values:
             upstream = steps[-1].name
@@ -106,8 +107,8 @@ def _steps(
             carried += values.values()
     last = steps[-1].name
     joined: dict[str, list[exp.EQ]] = {}
-    totals = {v: n for v, n in resolver.values.items() if isinstance(v, Total) and v.shape == "rows"}
-    for i, group in enumerate(_grouped(totals, lambda v: (v.entity, v.model, v.clock.event)).values()):
+    rows = {v: n for v, n in resolver.values.items() if isinstance(v, (Total, Newest)) and v.shape == "rows"}
+    for i, group in enumerate(_grouped(rows, lambda v: (v.entity, v.model, v.clock.event, v.window is None)).values()):
         first = next(iter(group))
         name = f"_{first.model}_rows_{i}"
         steps.append(from_rows(resolver, name, key=keys[first.entity], values=group, spine=_SPINE, dialect=dialect))
@@ -150,9 +151,9 @@ def _spine(request: TrainingSetRequest, keys: Mapping[str, str], dialect: Dialec
 def _attributes(resolver: Resolver, values: Mapping[LookUp, str], dialect: Dialect) -> exp.Select:
     """The attributes of each key; a key with several rows fails, because it would double rows of the spine."""
     first = next(iter(values))
-    scope = resolver.scope(resolver.manifest.model(first.model))
-    key = resolver.key(scope.model, first.entity)
-    select = scope.rows().select(exp.alias_(key.copy(), "_key"), copy=False)
+    model = resolver.manifest.model(first.model)
+    key = resolver.key(model, first.entity)
+    select = resolver.rows(model).select(exp.alias_(key.copy(), "_key"), copy=False)
     message = f"{first.model} has several rows of one {first.entity}, its declared key"
     several = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1))
     for value, name in values.items():
