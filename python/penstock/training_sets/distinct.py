@@ -123,7 +123,7 @@ class DistinctEvents:
         return rows.select(exp.alias_(clock.superseded.copy(), "_superseded"), copy=False)
 
     def _there(self) -> list[exp.Expr]:
-        return [not_null(column("_key")), not_null(column("_value"))]
+        return [not_null(column(name)) for name in ("_key", "_value", "_entry")]
 
     def _lifetime(self) -> Lifetime:
         length = self.total.window.microseconds if self.total.window else None
