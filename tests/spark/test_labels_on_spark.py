@@ -48,7 +48,7 @@ def tables(spark: SparkSession) -> Iterator[None]:
         schema = ", ".join(f"`{column}` {SPARK_TYPES.get(kind, kind)}" for column, kind in kinds.items())
         rows = [
             tuple(v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in row)
-            for row in table_rows(table, getattr(WORLD, table))
+            for row in table_rows(kinds, getattr(WORLD, table))
         ]
         spark.createDataFrame(rows, schema).createOrReplaceTempView(table)
     yield

@@ -35,7 +35,7 @@ def world(spark: SparkSession) -> Iterator[World]:
         # timestamps with a zone are instants, whatever the zone of this machine
         rows = [
             tuple(v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in row)
-            for row in table_rows(table, getattr(world, table))
+            for row in table_rows(kinds, getattr(world, table))
         ]
         spark.createDataFrame(rows, schema).createOrReplaceTempView(table)
     yield world

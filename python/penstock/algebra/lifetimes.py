@@ -1,6 +1,7 @@
 """Lifetimes: from when to when a row counts.
 
-A row enters an answer when it is known and has happened, and leaves it a window after it happened. On a timeline that
+A row enters an answer when it is known and has happened, and leaves it a window after it happened, or when a later
+version of it is known. On a timeline that
 mixes such events with the instants asked about, one running combination per entity answers every question of what
 was known when. All times are whole microseconds since 1970 (BIGINT), so that lengths add up alike on every engine.
 """
@@ -48,37 +49,68 @@ class Ties:
 
 @dataclass(frozen=True)
 class Lifetime:
-    """The instants at which a row counts: from its entry to `length` after its event.
+    """The instants at which a row counts: from its entry to `length` after its event, or until it is superseded.
 
     Args:
         entry: When it enters, of `entry_of`.
         event: When it happened.
         length: Microseconds after its event at which it leaves; None for never.
         ties: What counts at the very instant of entry.
+        superseded: When a later version of the row is known, NULL for never; None where rows have no versions.
     """
 
     entry: exp.Expr
     event: exp.Expr
     length: int | None
     ties: Ties
+    superseded: exp.Expr | None = None
+
+    @property
+    def ends(self) -> bool:
+        """Whether rows cease to count."""
+        return self.length is not None or self.superseded is not None
 
     def end(self) -> exp.Expr:
-        """The last instant at which it counts."""
+        """The last instant at which it counts; NULL for none, which only a row that is not superseded has."""
+        last = self._last_version()
         if self.length is None:
-            raise ValueError("a lifetime without a length has no end")
-        return exp.Add(this=self.event.copy(), expression=exp.Literal.number(self.length))
+            if last is None:
+                raise ValueError("a lifetime without a length has no end")
+            return last
+        aged = exp.Add(this=self.event.copy(), expression=exp.Literal.number(self.length))
+        if last is None:
+            return aged
+        sooner = exp.LT(this=last, expression=aged.copy())
+        return exp.Case(ifs=[exp.If(this=sooner, true=last.copy())], default=aged)
 
     def is_ever(self) -> exp.Expr | None:
         """Whether there is an instant at which it counts: what becomes known too late never enters. None for always."""
-        return None if self.length is None else self._known_by(self.end())
+        if not self.ends:
+            return None
+        before_end = self._known_by(self.end())
+        if self.length is not None:
+            return before_end
+        return exp.or_(exp.Is(this=self.end(), expression=exp.Null()), before_end, copy=False)
 
     def is_at(self, instant: exp.Expr) -> exp.Expr:
         """Whether it counts at `instant`, said of one row rather than by a running sum."""
-        known = self._known_by(instant)
-        if self.length is None:
-            return known
-        oldest = exp.Sub(this=instant.copy(), expression=exp.Literal.number(self.length))
-        return exp.and_(known, exp.GTE(this=self.event.copy(), expression=oldest), copy=False)
+        tests = [self._known_by(instant)]
+        if self.length is not None:
+            oldest = exp.Sub(this=instant.copy(), expression=exp.Literal.number(self.length))
+            tests.append(exp.GTE(this=self.event.copy(), expression=oldest))
+        last = self._last_version()
+        if last is not None:
+            still = exp.LTE(this=instant.copy(), expression=last)
+            tests.append(exp.paren(exp.or_(exp.Is(this=last.copy(), expression=exp.Null()), still, copy=False)))
+        return exp.and_(*tests, copy=False)
+
+    def _last_version(self) -> exp.Expr | None:
+        """The last instant before its next version counts: times are whole, so under `inclusive` the one before."""
+        if self.superseded is None:
+            return None
+        if not self.ties.inclusive:
+            return self.superseded.copy()
+        return exp.Sub(this=self.superseded.copy(), expression=exp.Literal.number(1))
 
     def _known_by(self, instant: exp.Expr) -> exp.Expr:
         compare = exp.LTE if self.ties.inclusive else exp.LT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -12,6 +11,7 @@ from penstock.manifest.model import SemanticManifest
 from penstock.semantic.calculations import Share
 from penstock.semantic.catalog import Catalog, catalog_of
 from penstock.semantic.combine import combined
+from penstock.semantic.context import Context
 from penstock.semantic.conversion import conversion_stage
 from penstock.semantic.distinct import anchor_for, distinct_values
 from penstock.semantic.names import METRIC_TIME, Item, finest, is_standard
@@ -39,7 +39,6 @@ from penstock.semantic.resolve import (
     split_name,
     value_item,
 )
-from penstock.semantic.scope import Context
 from penstock.semantic.stage import Stage, selected, subquery
 from penstock.semantic.subtotals import Sets, by_sets, marked, marker
 from penstock.semantic.time_range import moment_of, widened
@@ -117,12 +116,11 @@ class _Compiler:
         self.reads = reads if reads is not None else Reads()
         self.context = Context(catalog, dialect, self.reads, self._metric_rows)
         self.plan: QueryPlan | None = None
-        self._known_at: dt.datetime | None = None
 
     def query(self, request: MetricRequest) -> tuple[exp.Select, tuple[str, ...], tuple[Item, ...]]:
         """The select of a whole request, its output columns and its keys."""
         if request.known_at is not None:
-            self._known_at = moment_of(request.known_at, where="known_at")
+            self.context.known_at = moment_of(request.known_at, where="known_at")
         metrics = [m for m in request.metrics if isinstance(m, MetricName)]
         group_by = [g for g in request.group_by if isinstance(g, GroupBy)]
         order_by = [o for o in request.order_by if isinstance(o, OrderBy)]
@@ -143,7 +141,7 @@ class _Compiler:
         time_range = self._time_range(request, keys, metrics)
         if metrics:
             shared = self._shared(metrics, keys, facts, grain)
-            plan = plan_of(self.catalog, metrics, keys, conditions, time_range, shared, sets, self._known_at)
+            plan = plan_of(self.catalog, metrics, keys, conditions, time_range, shared, sets, self.context.known_at)
             self.plan = plan
             select = self._select(plan, names | markers)
         else:
@@ -256,7 +254,7 @@ class _Compiler:
         """A metric by entities, for a filter: its select, the value's column and the entities'."""
         request = MetricRequest(metrics=(MetricName(name),), group_by=tuple(GroupBy(g) for g in group_by))
         inner = _Compiler(self.catalog, self.dialect, self.reads)
-        inner._known_at = self._known_at
+        inner.context.known_at = self.context.known_at
         select, columns, _ = inner.query(request)
         return select, columns[-1], columns[:-1]
 

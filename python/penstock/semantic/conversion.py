@@ -10,14 +10,15 @@ from sqlglot import exp
 
 from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
+from penstock.semantic.context import Context
 from penstock.semantic.expressions import all_of, earlier, truncated
-from penstock.semantic.known import known_test
+from penstock.semantic.known import known_tests
 from penstock.semantic.leaves import ConversionOf
 from penstock.semantic.names import Item, coarsest
 from penstock.semantic.plain import within_range
 from penstock.semantic.plan import Branch, TimeRange
 from penstock.semantic.reach import limits_of, reach_of_conversions
-from penstock.semantic.scope import Context, Scope
+from penstock.semantic.scope import Scope
 from penstock.semantic.stage import Stage, selected, subquery
 
 _MOMENT, _ENTITY, _VALUE = "moment", "entity", "value"
@@ -33,8 +34,8 @@ def conversion_stage(context: Context, branch: Branch, keys: tuple[Item, ...], t
     shape = branch.shape
     of = shape.conversion
     assert of is not None
-    base = Scope(context, shape.model, shape.time_dimension)
-    done = Scope(context, of.aggregation.semantic_model, of.aggregation.time_dimension)
+    base = Scope(context, shape.model, shape.time_dimension, known=shape.known)
+    done = Scope(context, of.aggregation.semantic_model, of.aggregation.time_dimension, known=of.known)
     many = next((k for k in keys if context.catalog.is_many(shape.model, k)), None)
     if many is not None:
         raise InvalidRequestError(
@@ -47,8 +48,7 @@ def conversion_stage(context: Context, branch: Branch, keys: tuple[Item, ...], t
     tests = [base.condition(c) for c in (*shape.own, *shape.extra)]
     if time_range is not None:
         tests.append(within_range(base.time(), time_range))
-    if shape.known is not None:
-        tests.append(known_test(base, shape.known))
+    tests += known_tests(base, shape.known)
     base_columns = {
         _MOMENT: truncated(grain, base.time()),
         _ENTITY: _element(base, of.entity, branch),
@@ -68,8 +68,7 @@ def conversion_stage(context: Context, branch: Branch, keys: tuple[Item, ...], t
     else:
         parts, group_by = {_VALUE: value}, 0
     done_tests = [done.condition(c) for c in of.conditions]
-    if of.known is not None:
-        done_tests.append(known_test(done, of.known))
+    done_tests += known_tests(done, of.known)
     done_tests += reach_of_conversions(done.time(), grain, of.window, limits_of(base.time(), tests))
     counted = _rows(done, {**done_columns, **parts}, done_tests, group_by=group_by)
     if not entry.decomposable:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from sqlglot import exp
 
 from penstock.manifest.model import Window
+from penstock.semantic.context import Context
 from penstock.semantic.expressions import earlier
 from penstock.semantic.names import Item
-from penstock.semantic.scope import Context
 from penstock.semantic.spine import Spine
 from penstock.semantic.stage import selected, subquery
 

@@ -6,12 +6,13 @@ from sqlglot import exp
 
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.semantic.catalog import Catalog
+from penstock.semantic.context import Context
 from penstock.semantic.expressions import all_of
 from penstock.semantic.names import Item
 from penstock.semantic.plain import within_range
 from penstock.semantic.plan import TimeRange
 from penstock.semantic.resolve import Condition, reference_item
-from penstock.semantic.scope import Context, Scope
+from penstock.semantic.scope import Scope
 from penstock.semantic.spine import Spine
 from penstock.semantic.stage import selected
 from penstock.semantic.templates import Reference

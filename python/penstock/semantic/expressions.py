@@ -107,6 +107,12 @@ def _interval(window: Window) -> exp.Expr:
     return exp.Interval(this=exp.Literal.number(count), unit=exp.var(grain.upper()))
 
 
+def failure(message: str, dialect: str) -> exp.Expr:
+    """An expression that fails when it is evaluated."""
+    name = "ERROR" if dialect == "duckdb" else "RAISE_ERROR"
+    return exp.Anonymous(this=name, expressions=[exp.Literal.string(message)])
+
+
 def timestamp(text: str) -> exp.Expr:
     """An ISO moment as a literal."""
     return exp.cast(exp.Literal.string(text), exp.DataType.Type.TIMESTAMP)

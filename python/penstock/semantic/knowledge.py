@@ -1,4 +1,4 @@
-"""When a row is known, as declared in `meta`: `known_at`, `delay`, or `known_at: always`."""
+"""What `meta` declares of a model's rows: when they are known (`known_at`, `delay`), and of what they are versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from penstock.semantic.templates import parse_expression
 if TYPE_CHECKING:
     from penstock.manifest.model import Metric, SemanticModel
 
-_KEYS = ("known_at", "delay", "tie_break", "freshness")
+_KEYS = ("known_at", "delay", "tie_break", "version_of", "deleted", "freshness")
+_NEAR = (
+    "knownat", "delay", "tiebreak", "version", "versionof", "versionsof", "delete", "deleted", "isdeleted", "fresh",
+    "freshnes",
+)  # fmt: skip
 _HOW = (
     "declare in meta: {penstock: {known_at: <SQL expression over the model's columns>}}, "
     "{penstock: {delay: 1 hour}} after the event, or {penstock: {known_at: always}} for timeless reference data"
@@ -31,6 +35,21 @@ class Knowledge:
     delay: int = 0
 
 
+@dataclass(frozen=True)
+class Versions:
+    """How rows of a model say something anew: of the versions of one thing that are known, the one known last counts.
+
+    Args:
+        thing: SQL over the model's columns; rows with equal values are versions of one thing. NULL equals nothing.
+        tie_break: What tells versions apart that are known at one time; without it such versions fail a query.
+        deleted: Whether a version says that the thing is gone; None for never.
+    """
+
+    thing: tuple[str, ...]
+    tie_break: str | None = None
+    deleted: str | None = None
+
+
 def knowledge_of(model: SemanticModel, metric: Metric | None = None) -> Knowledge:
     """When rows of `model` are known, or, where it says so itself, when they are known to `metric`.
 
@@ -38,6 +57,12 @@ def knowledge_of(model: SemanticModel, metric: Metric | None = None) -> Knowledg
         InvalidDefinitionError: Neither of them says so, or one contradicts itself.
     """
     own = _declared(metric.meta, f"metric {metric.name}") if metric else None
+    if metric and {"version_of", "deleted"} & set(_section(metric.meta, f"metric {metric.name}")):
+        raise InvalidDefinitionError(
+            "of what rows are versions is the same for all metrics",
+            where=f"metric {metric.name}, meta.penstock",
+            fix="declare version_of and deleted on the semantic model",
+        )
     found = own or _declared(model.meta, f"semantic model {model.name}")
     if found is None:
         raise InvalidDefinitionError(
@@ -45,7 +70,43 @@ def knowledge_of(model: SemanticModel, metric: Metric | None = None) -> Knowledg
             where=f"semantic model {model.name}" + (f", metric {metric.name}" if metric else ""),
             fix=_HOW,
         )
+    if found.always and versions_of(model) is not None:
+        raise InvalidDefinitionError(
+            "version_of tells which row was known last, and with known_at: always no row is known at any time",
+            where=f"semantic model {model.name}" + (f", metric {metric.name}" if metric else ""),
+            fix="declare known_at or a delay, or keep one row of each thing and leave version_of out",
+        )
     return found
+
+
+def versions_of(model: SemanticModel) -> Versions | None:
+    """How rows of `model` supersede each other; None where each row stands for itself.
+
+    Raises:
+        InvalidDefinitionError: `version_of` or `deleted` is no SQL expression over a row.
+        UnknownNameError: A key of `meta.penstock` is a near miss of one of ours.
+    """
+    if not model.meta.get("penstock"):
+        return None
+    where = f"semantic model {model.name}"
+    section = _section(model.meta, where)
+    given, deleted, tie_break = (section.get(key) for key in ("version_of", "deleted", "tie_break"))
+    if given is None:
+        if deleted is None:
+            return None
+        raise InvalidDefinitionError(
+            "deleted says that a version is the end of a thing, and it is not declared what rows are versions of",
+            where=f"{where}, meta.penstock",
+            fix="declare version_of too",
+        )
+    things = given if isinstance(given, list) else [given]
+    if not things:
+        raise InvalidDefinitionError("version_of is empty", where=f"{where}, meta.penstock", fix="name a column")
+    return Versions(
+        tuple(_of_a_row(thing, f"{where}, version_of") for thing in things),
+        None if tie_break is None else _of_a_row(tie_break, f"{where}, tie_break"),
+        None if deleted is None else _of_a_row(deleted, f"{where}, deleted"),
+    )
 
 
 def declares(meta: Mapping[str, Any]) -> bool:
@@ -112,17 +173,25 @@ def _declared(meta: Mapping[str, Any], where: str) -> Knowledge | None:
         raise InvalidDefinitionError(bad.what, where=bad.where, near=bad.near, fix=bad.fix) from bad
 
 
+def _of_a_row(text: object, where: str) -> str:
+    """The text, if it is an SQL expression over the columns of one row."""
+    if not isinstance(text, str):
+        raise InvalidDefinitionError(f"{text!r} is no SQL text", where=where, fix="name a column")
+    try:
+        tree = parse_expression(text, where=where)
+    except InvalidRequestError as bad:
+        raise InvalidDefinitionError(bad.what, where=bad.where, near=bad.near, fix=bad.fix) from bad
+    if tree.find(exp.AggFunc, exp.Window) is not None:
+        raise InvalidDefinitionError("it is asked of one row, and holds an aggregate or a window", where=where)
+    return text
+
+
 def _section(meta: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     section = meta.get("penstock") or {}
     if not isinstance(section, Mapping):
         raise InvalidDefinitionError(f"meta.penstock is {section!r}, not a mapping", where=where, fix=_HOW)
     # other rooms have keys of their own here; only a near miss of one of ours is a mistake
     for key in section:
-        if key not in _KEYS and _bare(key) in map(_bare, _KEYS):
+        if key not in _KEYS and str(key).lower().replace("-", "").replace("_", "").removesuffix("s") in _NEAR:
             raise UnknownNameError.of("key", key, _KEYS, where=f"{where}, meta.penstock")
     return section
-
-
-def _bare(key: str) -> str:
-    """A key without what is easily mistaken: case, dashes, and an s too many or too few."""
-    return key.lower().replace("-", "").replace("_", "").rstrip("s")

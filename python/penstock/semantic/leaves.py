@@ -72,7 +72,7 @@ class Leaf:
         to_spine: Whether moments without rows are returned too.
         fill: What stands for NULL.
         conversion: Set where rows of another fact are counted for these rows.
-        known: Which rows count, where the request asks about what was known at a moment.
+        known: Which rows count, where the request asks about what was known at a moment, or rows are versions.
     """
 
     metric: str
@@ -222,7 +222,9 @@ class Leaves:
         )
 
     def _known(self, metric: Metric) -> Known | None:
-        return None if self.known_at is None else known_of(self.catalog, metric, self.known_at)
+        assert metric.aggregation is not None
+        model = self.catalog.manifest.model(metric.aggregation.semantic_model, where=f"metric {metric.name}")
+        return known_of(model, metric, self.known_at)
 
     def _cumulative(self, metric: Metric, conditions: tuple[Condition, ...], shifts: tuple[Shift, ...]) -> exp.Expr:
         assert metric.cumulative is not None

@@ -19,6 +19,7 @@ from penstock.semantic.combine import worked_out
 from penstock.semantic.compile import context_of
 from penstock.semantic.droppable import droppable_joins
 from penstock.semantic.expressions import all_of, found_parts
+from penstock.semantic.known import known_of
 from penstock.semantic.leaves import Leaf, Leaves
 from penstock.semantic.metric_yaml import yaml_of
 from penstock.semantic.names import METRIC_TIME, Item, finer_or_same
@@ -210,6 +211,8 @@ class _Build:
             return "it has a value for times without rows (join_to_timespine)"
         if spec.non_additive is not None:
             return f"it is semi-additive: it takes the rows of one {spec.non_additive.dimension} in each group"
+        if leaf.known is not None and leaf.known != known_of(self.manifest.model(self.model), None, None):
+            return "its versions are known at other times than those of its semantic model"
         if spec.time_dimension != self.time:
             return (
                 f"its metric_time is {spec.time_dimension}, that of the view is {self.time}: give it a view of its own"

@@ -14,16 +14,17 @@ from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidRequestError
 from penstock.manifest.model import NonAdditive
 from penstock.semantic.by_period import by_period
+from penstock.semantic.context import Context
 from penstock.semantic.custom_offset import OffsetSpine
 from penstock.semantic.expressions import all_of, any_of, earlier, truncated, when
 from penstock.semantic.filters import some, split_filters
-from penstock.semantic.known import known_test
+from penstock.semantic.known import known_tests
 from penstock.semantic.leaves import Running, Shift
 from penstock.semantic.names import METRIC_TIME, Item, finer_or_same, is_standard
 from penstock.semantic.plain import within_range
 from penstock.semantic.plan import Branch, TimeRange, is_metric_time
 from penstock.semantic.reach import limits_of, reach_of_offset, reach_of_total
-from penstock.semantic.scope import Context, Scope
+from penstock.semantic.scope import Scope
 from penstock.semantic.source import axis, is_there, period_of, picked, source_rows
 from penstock.semantic.spine import Spine
 from penstock.semantic.stage import Stage, selected, subquery
@@ -46,14 +47,13 @@ class _OverTime:
     def __init__(self, context: Context, branch: Branch, keys: tuple[Item, ...], time_range: TimeRange | None) -> None:
         self.context, self.branch, self.shape = context, branch, branch.shape
         self.time_range = time_range
-        self.scope = Scope(context, self.shape.model, self.shape.time_dimension)
+        self.scope = Scope(context, self.shape.model, self.shape.time_dimension, known=self.shape.known)
         self.where = f"metric {branch.leaves[0][1].metric}"
         self.base = self.scope.time_grain()
         self.time_keys = tuple(k for k in keys if self._is_time(k))
         self.other_keys = tuple(k for k in keys if not self._is_time(k))
         self.conditions = TimedConditions(self.scope, self.shape, self._is_time)
-        known = [known_test(self.scope, self.shape.known)] if self.shape.known is not None else []
-        self.row_tests = [*known, *self.conditions.of_rows]
+        self.row_tests = [*known_tests(self.scope, self.shape.known), *self.conditions.of_rows]
         in_shape = (*self.shape.own, *self.shape.extra)
         where, self.own = split_filters(
             {

@@ -5,13 +5,14 @@ from __future__ import annotations
 from sqlglot import exp
 
 from penstock.algebra.aggregates import aggregate
+from penstock.semantic.context import Context
 from penstock.semantic.expressions import timestamp, when
 from penstock.semantic.filters import some, split_filters
-from penstock.semantic.known import known_test
+from penstock.semantic.known import known_tests
 from penstock.semantic.leaves import Leaf
 from penstock.semantic.names import Item
 from penstock.semantic.plan import Branch, TimeRange
-from penstock.semantic.scope import Context, Scope
+from penstock.semantic.scope import Scope
 from penstock.semantic.source import source_rows
 from penstock.semantic.stage import Stage
 
@@ -19,7 +20,7 @@ from penstock.semantic.stage import Stage
 def plain_stage(context: Context, branch: Branch, keys: tuple[Item, ...], time_range: TimeRange | None) -> Stage:
     """Aggregate all leaves of a branch in one scan."""
     shape = branch.shape
-    scope = Scope(context, shape.model, shape.time_dimension)
+    scope = Scope(context, shape.model, shape.time_dimension, known=shape.known)
     key_columns = {k.column: scope.item(k) for k in keys}
     where, own = split_filters({column: _filters(scope, leaf) for column, leaf in branch.leaves})
     if time_range is not None:
@@ -98,9 +99,7 @@ def within_range(moment: exp.Expr, time_range: TimeRange) -> exp.Expr:
 
 def _filters(scope: Scope, leaf: Leaf) -> list[exp.Expr]:
     tests = [scope.condition(c) for c in (*leaf.own, *leaf.extra)]
-    if leaf.known is not None:
-        tests.append(known_test(scope, leaf.known))
-    return tests
+    return [*tests, *known_tests(scope, leaf.known)]
 
 
 def _named(values: dict[str, exp.Expr]) -> dict[str, exp.Expr]:

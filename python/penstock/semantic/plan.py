@@ -228,6 +228,7 @@ def _shape(catalog: Catalog, leaf: Leaf, keys: tuple[Item, ...], time_range: Tim
     timed_conditions = any(_looks_at_time(catalog, model, time, c) for c in conditions)
     # without a time a running total is the total: a moment let through by a filter is no group of its own
     running = leaf.running if timed_keys else None
+    versioned = leaf.known is not None and leaf.known.versions is not None
     special = Shape(
         model=model,
         time_dimension=time,
@@ -236,6 +237,7 @@ def _shape(catalog: Catalog, leaf: Leaf, keys: tuple[Item, ...], time_range: Tim
         to_spine=leaf.to_spine and timed_keys,
         non_additive=leaf.aggregation.non_additive,
         conversion=leaf.conversion,
+        known=leaf.known if versioned else None,
     )
     if special.plain:
         needs_time = (

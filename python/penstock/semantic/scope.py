@@ -4,62 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
-from penstock.manifest.model import Relation, SemanticModel
-from penstock.semantic.catalog import Catalog, Hop, Place, validity
+from penstock.manifest.model import SemanticModel
+from penstock.semantic.catalog import Hop, Place, validity
+from penstock.semantic.context import Context
 from penstock.semantic.expressions import (
     all_of,
     extracted,
-    is_a_name,
     is_strict,
     truncated,
     user_expression,
     when,
-    without_positions,
 )
+from penstock.semantic.known import Known
 from penstock.semantic.names import Item, is_standard
-from penstock.semantic.reads import Reads
-from penstock.semantic.request import Dialect
 from penstock.semantic.resolve import Condition, reference_item
 from penstock.semantic.stage import selected, subquery
-from penstock.semantic.templates import DUCKDB, SPARK, Reference
+from penstock.semantic.templates import Reference
+from penstock.semantic.versions import known_versions
 
 _MARK = "row__found"
-
-
-@dataclass
-class Context:
-    """What all parts of one compilation share.
-
-    `metric_rows` compiles a metric by entities to a select; a filter that compares a metric joins it.
-    """
-
-    catalog: Catalog
-    dialect: Dialect
-    reads: Reads
-    metric_rows: Callable[[str, tuple[str, ...]], tuple[exp.Select, str, tuple[str, ...]]]
-
-    def table(self, relation: Relation, alias: str) -> exp.Expr:
-        """A relation under an alias."""
-        return exp.alias_(relation_table(relation), alias, table=True, copy=False)
-
-
-def relation_table(relation: Relation) -> exp.Expr:
-    """A relation's name as a tree; dbt quotes it as its adapter does."""
-    return _parsed_name(relation.name).copy()
-
-
-@lru_cache(maxsize=8192)
-def _parsed_name(name: str) -> exp.Expr:
-    parts = name.split(".")
-    if len(parts) <= 3 and all(map(is_a_name, parts)):
-        table, db, catalog = (*reversed(parts), None, None)[:3]
-        return exp.table_(table, db=db, catalog=catalog)
-    return without_positions(exp.to_table(name, dialect=DUCKDB if '"' in name else SPARK))
 
 
 @dataclass
@@ -91,15 +58,25 @@ class Scope:
         model: The fact.
         time_dimension: The dimension that `metric_time` is, where the rows have one.
         outer: Whether rows of joined models without a fact are kept too.
+        known: Which of the fact's rows count, where a metric says so.
     """
 
-    def __init__(self, context: Context, model: str, time_dimension: str | None, *, outer: bool = False) -> None:
+    def __init__(
+        self,
+        context: Context,
+        model: str,
+        time_dimension: str | None,
+        *,
+        outer: bool = False,
+        known: Known | None = None,
+    ) -> None:
         self.context = context
         self._kind = "FULL" if outer else "LEFT"
         self.catalog = context.catalog
         self.model = self.catalog.manifest.model(model)
         self.alias = self.model.name
         self.time_dimension = time_dimension
+        self._known = known
         self._joins: dict[object, _Join] = {}
         self._paths: dict[tuple[tuple[Hop, ...], tuple[Hop, ...]], str] = {}  # (hops, end of the path) -> alias
         self._values: dict[object, str] = {}  # the value column of each joined metric
@@ -113,14 +90,19 @@ class Scope:
         Args:
             crossed: A table with each of whose rows the fact's are paired, before all joins.
         """
-        source = self.context.table(self.model.relation, self.alias)
-        select = exp.Select().from_(self._marked_rows(self.alias, source), copy=False)
+        select = exp.Select().from_(self._marked_rows(self.alias, self._own_rows()), copy=False)
         if crossed is not None:
             select = select.join(crossed, join_type="CROSS", copy=False)
         for join in self._joins.values():
             if join.behind is None:
                 select.append("joins", self._joined(join))
         return select
+
+    def _own_rows(self) -> exp.Expr:
+        if self._known is None or self._known.versions is None:
+            return self.context.rows(self.model, self.alias)
+        table = self.context.table(self.model.relation, self.alias)
+        return known_versions(self.model, table, self._known, self.time_dimension, self.context.dialect)
 
     def _joined(self, join: _Join) -> exp.Join:
         """The join, those behind it within its own brackets: the rows of dimensions meet before those of the fact."""
@@ -223,7 +205,7 @@ class Scope:
             mine = user_expression(entity.expr, where=f"entity {left_model.name}.{entity.name}", table=left)
             mine = self._if_joined(mine, left, tuple(before))
             on = exp.EQ(this=mine, expression=exp.column(hop.entity, alias))
-            table = exp.Select().from_(self.context.table(model.relation, model.name), copy=False)
+            table = exp.Select().from_(self.context.rows(model, model.name), copy=False)
             self._joins[key] = _Join(alias, on, table, columns={hop.entity: inner})
             self.context.reads.model(model)
             shown = "".join(f" -{h.entity}-> {h.model}" for h in place.hops)
@@ -316,7 +298,7 @@ class Scope:
         on = self._on(left, hops, end, alias)
         self._paths[key] = alias
         behind = left if self._may_be_behind(left, on, alias) else None
-        self._joins[key] = _Join(alias, on, self.context.table(model.relation, alias), self._kind, behind=behind)
+        self._joins[key] = _Join(alias, on, self.context.rows(model, alias), self._kind, behind=behind)
         self.context.reads.model(model)
         shown = "".join(f" -{h.entity}-> {h.model}" for h in hops)
         self.context.reads.paths[f"{self.model.name}{shown}"] = None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from penstock.semantic.context import Context
 from penstock.semantic.expressions import extracted, truncated
 from penstock.semantic.names import METRIC_TIME, Item, is_standard
-from penstock.semantic.scope import Context
 from penstock.semantic.stage import selected, subquery
 
 

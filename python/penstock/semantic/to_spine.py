@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from penstock.semantic.context import Context
 from penstock.semantic.expressions import all_of
 from penstock.semantic.names import GRAINS, Item, finer_or_same, is_standard
 from penstock.semantic.plain import within_range
 from penstock.semantic.plan import Shape, TimeRange, is_metric_time
 from penstock.semantic.resolve import Condition, items_in, reference_item
-from penstock.semantic.scope import Context
 from penstock.semantic.spine import Spine
 from penstock.semantic.stage import Stage, selected, subquery
 from penstock.semantic.templates import Reference

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlglot import exp
 
 from penstock.errors import InvalidRequestError
+from penstock.semantic.expressions import failure
 from penstock.semantic.render import render
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.from_rows import from_rows
 from penstock.training_sets.labels import Label, matured, parse_label
 from penstock.training_sets.request import CompiledTrainingSet, TrainingSetRequest
-from penstock.training_sets.resolve import LookUp, Newest, ResolvedFeature, Resolver, Total
+from penstock.training_sets.resolve import ResolvedFeature, Resolver
 from penstock.training_sets.sql import (
     column,
-    failure,
     known_dialect,
     microseconds,
     not_null,
@@ -25,9 +25,10 @@ from penstock.training_sets.sql import (
     whole_row,
 )
 from penstock.training_sets.timeline import Step, timeline
+from penstock.training_sets.values import LookUp, Newest, Total
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     from penstock.manifest.model import SemanticManifest
     from penstock.semantic.request import Dialect
@@ -103,7 +104,7 @@ def _check_names(request: TrainingSetRequest, wanted: list[MetricFeature | Colum
 
 def last_known(resolver: Resolver, model: str, clock: Clock, dialect: Dialect) -> exp.Select:
     """When the last row of a model became known, in microseconds."""
-    rows = resolver.scope(resolver.manifest.model(model)).rows()
+    rows = resolver.rows(resolver.manifest.model(model))
     return rows.select(exp.Max(this=clock.known_time(dialect)), copy=False)
 
 
@@ -141,12 +142,9 @@ def _steps(
         steps.append(Step(_RIPE, whole.where(*ripe, copy=False)))
     spine = steps[-1].name
     carried = ["_row", "_time", *keys.values()]
-    running: dict[Total | Newest, str] = {
-        v: n
-        for v, n in resolver.values.items()
-        if isinstance(v, Newest) or (isinstance(v, Total) and v.shape != "rows")
-    }
-    for (entity, after), values in _grouped(running, _asked).items():
+    dated = {v: n for v, n in resolver.values.items() if isinstance(v, (Total, Newest))}
+    running = {v: n for v, n in dated.items() if v.shape != "rows"}
+    for (entity, after), values in _grouped(running, lambda v: (v.entity, v.asked_after)).items():
         steps += timeline(
             resolver,
             entity,
@@ -160,8 +158,8 @@ def _steps(
         carried += values.values()
     last = steps[-1].name
     joined: dict[str, list[exp.EQ]] = {}
-    totals = {v: n for v, n in resolver.values.items() if isinstance(v, Total) and v.shape == "rows"}
-    for i, group in enumerate(_grouped(totals, lambda v: (*_asked(v), v.model, v.clock.event)).values()):
+    rows = {v: n for v, n in dated.items() if v.shape == "rows"}
+    for i, group in enumerate(_grouped(rows, _join).values()):
         first = next(iter(group))
         name = f"_{first.model}_rows_{i}"
         steps.append(from_rows(resolver, name, key=keys[first.entity], values=group, spine=spine, dialect=dialect))
@@ -174,9 +172,9 @@ def _steps(
     return steps, last, joined
 
 
-def _asked(value: Total | Newest) -> tuple[str, int]:
-    """By which entity, and how long after a row's time, a value is asked for."""
-    return value.entity, value.asked_after if isinstance(value, Total) else 0
+def _join(value: Total | Newest) -> tuple[Hashable, ...]:
+    """What values have in common that share one join of rows to instants."""
+    return value.entity, value.asked_after, value.model, value.clock.event, value.window is None
 
 
 def _grouped(values: Mapping[V, str], by: Callable[[V], K]) -> dict[K, dict[V, str]]:
@@ -209,9 +207,9 @@ def _spine(request: TrainingSetRequest, keys: Mapping[str, str], dialect: Dialec
 def _attributes(resolver: Resolver, values: Mapping[LookUp, str], dialect: Dialect) -> exp.Select:
     """The attributes of each key; a key with several rows fails, because it would double rows of the spine."""
     first = next(iter(values))
-    scope = resolver.scope(resolver.manifest.model(first.model))
-    key = resolver.key(scope.model, first.entity)
-    select = scope.rows().select(exp.alias_(key.copy(), "_key"), copy=False)
+    model = resolver.manifest.model(first.model)
+    key = resolver.key(model, first.entity)
+    select = resolver.rows(model).select(exp.alias_(key.copy(), "_key"), copy=False)
     message = f"{first.model} has several rows of one {first.entity}, its declared key"
     several = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1))
     for value, name in values.items():

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from penstock.semantic.request import Dialect
-    from penstock.training_sets.resolve import Resolver, Total
+    from penstock.training_sets.resolve import Resolver
+    from penstock.training_sets.values import Total
+
+
+_NEVER = exp.Literal.number(2**63 - 1)
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,12 @@ class DistinctEvents:
         enters, leaves = (exp.Literal.number(n) for n in (self.ties.enters, self.ties.leaves))
         one = exp.Literal.number(1)
         first = exp.EQ(this=column("_kind"), expression=exp.Literal.number(0))
-        merged = self._merged() if self.total.window else self._first_seen()
+        ends = self._lifetime().ends
+        merged = self._merged() if ends else self._first_seen()
         events = exp.Select().from_(exp.alias_(exp.Subquery(this=merged), "_merged", table=True), copy=False)
-        events.append("joins", kinds(2 if self.total.window else 1))
+        events.append("joins", kinds(2 if ends else 1))
         times = [exp.If(this=exp.Literal.number(0), true=column("_begins"))]
-        if self.total.window:
+        if ends:
             times.append(exp.If(this=exp.Literal.number(1), true=column("_ends")))
         change = exp.Case(ifs=[exp.If(this=first, true=one)], default=exp.Neg(this=one.copy()))
         rank = exp.Case(ifs=[exp.If(this=first.copy(), true=enters)], default=leaves)
@@ -76,17 +81,19 @@ class DistinctEvents:
         rows = exp.Select().from_(exp.alias_(exp.Subquery(this=self._rows()), "_rows", table=True), copy=False)
         begins = exp.Min(this=column("_entry"))
         rows = rows.select(column("_key"), exp.alias_(begins, "_begins"), copy=False)
+        rows = rows.where(*self._there(), copy=False)
         return rows.group_by(column("_key"), column("_value"), copy=False)
 
     def _merged(self) -> exp.Select:
         """For each row, when a merged lifetime begins with it, and when one ends with it; NULL where none does."""
-        assert self.total.window is not None
         life = self._lifetime()
         ever = life.is_ever()
         assert ever is not None
+        # what is open for good ends after all times
+        end = exp.Coalesce(this=life.end(), expressions=[_NEVER.copy()])
         lives = exp.Select().from_(exp.alias_(exp.Subquery(this=self._rows()), "_rows", table=True), copy=False)
         lives = lives.select(column("_key"), column("_value"), column("_entry"), copy=False)
-        lives = lives.select(exp.alias_(life.end(), "_end"), copy=False).where(ever, copy=False)
+        lives = lives.select(exp.alias_(end, "_end"), copy=False).where(*self._there(), ever, copy=False)
         # before and after a row, in the order of entry: the last end so far, and the next entry
         so_far = exp.Select().from_(exp.alias_(exp.Subquery(this=lives), "_lives", table=True), copy=False)
         so_far = so_far.select(
@@ -103,20 +110,25 @@ class DistinctEvents:
         return merged.select(column("_key"), exp.alias_(begins, "_begins"), exp.alias_(ends, "_ends"), copy=False)
 
     def _rows(self) -> exp.Select:
-        scope = self.resolver.scope(self.resolver.manifest.model(self.total.model))
-        key = self.resolver.key(scope.model, self.total.entity)
-        rows = scope.rows().select(
-            exp.alias_(key.copy(), "_key"),
+        model, clock = self.resolver.manifest.model(self.total.model), self.total.clock
+        rows = self.resolver.rows(model).select(
+            exp.alias_(self.resolver.key(model, self.total.entity), "_key"),
             exp.alias_(self.total.value.copy(), "_value"),
-            exp.alias_(self.total.clock.event_time(self.dialect), "_event"),
-            exp.alias_(self.total.clock.entry_time(self.dialect), "_entry"),
+            exp.alias_(clock.event_time(self.dialect), "_event"),
+            exp.alias_(clock.entry_time(self.dialect), "_entry"),
             copy=False,
         )
-        return rows.where(not_null(key), not_null(self.total.value), copy=False)
+        if clock.superseded is None:
+            return rows
+        return rows.select(exp.alias_(clock.superseded.copy(), "_superseded"), copy=False)
+
+    def _there(self) -> list[exp.Expr]:
+        return [not_null(column(name)) for name in ("_key", "_value", "_entry")]
 
     def _lifetime(self) -> Lifetime:
         length = self.total.window.microseconds if self.total.window else None
-        return Lifetime(column("_entry"), column("_event"), length, self.ties)
+        superseded = None if self.total.clock.superseded is None else column("_superseded")
+        return Lifetime(column("_entry"), column("_event"), length, self.ties, superseded)
 
     def _over(self, function: exp.Expr, end: str | None, side: str | None) -> exp.Window:
         order = exp.Order(expressions=[exp.Ordered(this=column(c), nulls_first=True) for c in ("_entry", "_end")])

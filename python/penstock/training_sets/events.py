@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from penstock.semantic.request import Dialect
-    from penstock.training_sets.resolve import Newest, Resolver, Total
+    from penstock.training_sets.resolve import Resolver
+    from penstock.training_sets.values import Newest, Total
 
 _COMBINE = {"sum": exp.Sum, "min": exp.Min, "max": exp.Max}
 
@@ -67,9 +68,9 @@ class FactEvents:
 
     def total(self, total: Total) -> exp.Expr:
         """Have a total kept; gives its value over the running states."""
-        retracted = total.window is not None
-        parts = total.law.retractable if retracted else total.law.parts
         life = self._lifetime(total.clock, total.window.microseconds if total.window else None)
+        retracted = life.ends
+        parts = total.law.retractable if retracted else total.law.parts
         enters = self._kind(life.entry)
         leaves = self._kind(life.end(), leaves=True) if retracted else None
         states: list[exp.Expr] = []
@@ -82,12 +83,9 @@ class FactEvents:
         """Have the newest row kept; gives each value over the running state and the time `at` of a row of the spine."""
         wanted = list(wanted)
         first = wanted[0]
-        entry = self._kind(self._lifetime(first.clock, None).entry)
         event, known = (t(self.dialect) for t in (first.clock.event_time, first.clock.known_time))
-        # engines differ in where NULL ranks within a struct, so that a missing tie-break is told apart by a number
-        one, zero = exp.Literal.number(1), exp.Literal.number(0)
-        there = exp.Case(ifs=[exp.If(this=not_null(first.tie_break), true=one)], default=zero)
-        order = struct(event=event, known=known, has_tie_break=there, tie_break=first.tie_break)
+        # the last version supersedes those before it when it is known, whether or not it has happened by then
+        entry = self._kind(self._lifted(known if first.last_known else first.clock.entry_time(self.dialect)))
         fields = {"event": event}
         if first.until is not None:
             # the end is known as late as a beginning is, so that a row is not gone before its successor is known
@@ -97,18 +95,17 @@ class FactEvents:
             names.setdefault(value.value, f"value_{len(names)}")
         fields |= {name: value for value, name in names.items()}
         payload = self._at(entry, self._lifted(struct(**fields)), "newest")
-        rank = self._at(entry, self._lifted(order), "order")
+        rank = self._at(entry, self._lifted(first.order(self.dialect)), "order")
         state = f"{self.prefix}_newest"
         self.running.append(Running((payload, rank), "newest", state))
         return {value: _if_valid(value, state, names[value.value], at, self.ties) for value in wanted}
 
     def select(self, changes: Iterable[str]) -> exp.Select:
         """The events: key, time, rank, and these columns of changes, NULL where they are another fact's."""
-        scope = self.resolver.scope(self.resolver.manifest.model(self.model))
-        key = self.resolver.key(scope.model, self.entity)
-        lifted = scope.rows().select(exp.alias_(key.copy(), "_key"), copy=False)
+        model = self.resolver.manifest.model(self.model)
+        key = self.resolver.key(model, self.entity)
+        lifted = self.resolver.rows(model).select(exp.alias_(key, "_key"), copy=False)
         lifted = lifted.select(*(exp.alias_(e.copy(), n) for e, n in self._row.items()), copy=False)
-        lifted = lifted.where(not_null(key), copy=False)
         own = {name: e for e, name in self._changes.items()}
         time = exp.Case(
             this=column("_kind"),
@@ -122,7 +119,7 @@ class FactEvents:
             exp.alias_(self._rank(), "_rank"),
             *(exp.alias_(own[c].copy() if c in own else exp.Null(), c) for c in changes),
             copy=False,
-        )
+        ).where(not_null(column("_key")), copy=False)
 
     def _rank(self) -> exp.Expr:
         enters, leaves = (exp.Literal.number(n) for n in (self.ties.enters, self.ties.leaves))
@@ -133,7 +130,8 @@ class FactEvents:
 
     def _lifetime(self, clock: Clock, length: int | None) -> Lifetime:
         event = self._lifted(clock.event_time(self.dialect))
-        return Lifetime(self._lifted(clock.entry_time(self.dialect)), event, length, self.ties)
+        superseded = None if clock.superseded is None else self._lifted(clock.superseded)
+        return Lifetime(self._lifted(clock.entry_time(self.dialect)), event, length, self.ties, superseded)
 
     def _lifted(self, value: exp.Expr) -> exp.Expr:
         """The column of the lifted row that holds a value."""
@@ -163,9 +161,12 @@ def _if_valid(wanted: Newest, state: str, name: str, at: exp.Expr, ties: Ties) -
     value = column(name, state)
     tests: list[exp.Expr] = []
     ends = exp.LT if ties.inclusive else exp.LTE
-    if wanted.within is not None:
-        oldest = exp.Sub(this=at.copy(), expression=exp.Literal.number(wanted.within.microseconds))
+    if wanted.window is not None:
+        oldest = exp.Sub(this=at.copy(), expression=exp.Literal.number(wanted.window.microseconds))
         tests.append(exp.GTE(this=column("event", state), expression=oldest))
+    if wanted.last_known:
+        happened = exp.LTE if ties.inclusive else exp.LT
+        tests.append(happened(this=column("event", state), expression=at.copy()))
     if wanted.until is not None:
         until = column("until", state)
         is_open = exp.Is(this=until, expression=exp.Null())

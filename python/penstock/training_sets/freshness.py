@@ -11,8 +11,8 @@ from penstock.semantic.durations import Duration
 from penstock.semantic.knowledge import freshness_of
 from penstock.semantic.render import render
 from penstock.training_sets.compile import last_known, resolved
-from penstock.training_sets.resolve import LookUp
 from penstock.training_sets.sql import known_dialect
+from penstock.training_sets.values import LookUp
 
 if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest

@@ -25,12 +25,15 @@ class Clock:
         known_at: When it is known, over the model's columns; None where that follows from the event.
         delay: Microseconds from the event to when it is known, where `known_at` is None.
         settles: Microseconds by which the event counts as later than it was: a label looks at it when it has settled.
+        superseded: When the next version of the row is known, in microseconds; None where rows have no versions. It is
+            a window over all rows, so that none may be left out before it is taken.
     """
 
     event: exp.Expr
     known_at: exp.Expr | None = None
     delay: int = 0
     settles: int = 0
+    superseded: exp.Expr | None = None
 
     def event_time(self, dialect: Dialect) -> exp.Expr:
         """When it happened, in microseconds."""

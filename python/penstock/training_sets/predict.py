@@ -10,12 +10,13 @@ from sqlglot import exp
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.manifest.model import Aggregation, Metric, MetricInput
 from penstock.semantic.catalog import catalog_of
+from penstock.semantic.context import Context, relation_table
 from penstock.semantic.durations import Duration
 from penstock.semantic.expressions import timestamp, user_expression
 from penstock.semantic.reads import Reads
 from penstock.semantic.render import render
 from penstock.semantic.resolve import facts_of
-from penstock.semantic.scope import Context, Scope
+from penstock.semantic.scope import Scope
 from penstock.semantic.templates import parse_expression
 from penstock.training_sets.compile import compile_training_set
 from penstock.training_sets.kinds import declared_types
@@ -171,7 +172,8 @@ def _grid(manifest: SemanticManifest, metric: Metric, entity: str, grid: Grid, d
     scope = Scope(Context(catalog, dialect, Reads(), _no_metric_rows), model.name, model.time_dimension)
     key = user_expression(model.entity_by_name[entity].expr, where=f"entity {model.name}.{entity}", table=model.name)
     entry = exp.Min(this=clock_of(model, scope.time()).entry_time(dialect))
-    keys = scope.rows().select(exp.alias_(key.copy(), "_key"), exp.alias_(entry, "_first"), copy=False)
+    every = exp.Select().from_(exp.alias_(relation_table(model.relation), model.name, table=True), copy=False)
+    keys = every.select(exp.alias_(key.copy(), "_key"), exp.alias_(entry, "_first"), copy=False)
     keys = keys.where(not_null(key), copy=False).group_by(key.copy(), copy=False)
     times = exp.Select().select(exp.alias_(_every(grid, dialect), "_at"), copy=False)
     spine = exp.Select().from_(exp.alias_(exp.Subquery(this=keys), "_keys", table=True), copy=False)

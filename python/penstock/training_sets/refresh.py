@@ -15,8 +15,9 @@ from sqlglot import exp
 from penstock.errors import InvalidRequestError
 from penstock.semantic.render import render
 from penstock.training_sets.compile import compile_training_set, resolved
-from penstock.training_sets.resolve import LookUp, Newest, Resolver, Total, Value
+from penstock.training_sets.resolve import Resolver
 from penstock.training_sets.sql import column, known_dialect, microseconds, not_null, source_of, user_column
+from penstock.training_sets.values import LookUp, Value
 
 if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest
@@ -123,11 +124,9 @@ def _reaches(resolver: Resolver) -> list[_Reach]:
 def _reach(value: Value) -> _Reach:
     if isinstance(value, LookUp):
         return _Reach(value.model, value.entity, None, None, 0)
-    if isinstance(value, Newest):
-        within = value.within.microseconds if value.within else None
-        return _Reach(value.model, value.entity, value.clock, within, 0)
-    assert isinstance(value, Total)
-    length = value.window.microseconds if value.window else None
+    # what a version supersedes may have happened at any time
+    bounded = value.window is not None and value.clock.superseded is None
+    length = value.window.microseconds if value.window and bounded else None
     return _Reach(value.model, value.entity, value.clock, length, value.asked_after)
 
 
@@ -144,7 +143,8 @@ def _reached(resolver: Resolver, reach: _Reach, query: str, dialect: Dialect) ->
     if reach.clock is not None:
         at = microseconds(user_column(spine.at, _ROWS), dialect)
         asked = exp.Add(this=at, expression=exp.Literal.number(reach.after)) if reach.after else at
-        entry = reach.clock.entry_time(dialect)
+        versions = reach.clock.superseded is not None  # they supersede when known, whether or not they happened by then
+        entry = reach.clock.known_time(dialect) if versions else reach.clock.entry_time(dialect)
         rows = rows.select(exp.alias_(exp.Min(this=entry), "_from"), copy=False)
         tests.append(exp.GTE(this=asked, expression=column("_from", _CHANGED)))
         if reach.length is not None:

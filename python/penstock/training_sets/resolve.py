@@ -7,83 +7,31 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sqlglot import exp
 
-from penstock.algebra.aggregates import Aggregate, aggregate
+from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
 from penstock.semantic.catalog import Catalog, catalog_of, validity
-from penstock.semantic.durations import Duration
+from penstock.semantic.context import Context, relation_table
 from penstock.semantic.expressions import all_of, found_parts, user_expression, when
-from penstock.semantic.knowledge import declares, knowledge_of, tie_break_of
+from penstock.semantic.knowledge import declares, knowledge_of, tie_break_of, versions_of
 from penstock.semantic.leaves import Leaf, Leaves
 from penstock.semantic.reads import Reads
 from penstock.semantic.resolve import Condition, facts_of, inputs_of, items_in
-from penstock.semantic.scope import Context, Scope
+from penstock.semantic.scope import Scope
+from penstock.semantic.versions import next_known, not_deleted, version_key
 from penstock.training_sets.features import ColumnFeature, MetricFeature
 from penstock.training_sets.kinds import declared_types, kind_of
 from penstock.training_sets.knowledge import Clock, clock_of
 from penstock.training_sets.labels import Label, Matured, settling_time, window_ahead
 from penstock.training_sets.request import CompiledFeature, Shape, TrainingSetRequest
 from penstock.training_sets.sql import qualified, user_column
+from penstock.training_sets.values import LookUp, Newest, Total, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from penstock.manifest.model import Aggregation, SemanticManifest, SemanticModel
+    from penstock.manifest.model import Aggregation, Metric, SemanticManifest, SemanticModel
+    from penstock.semantic.knowledge import Versions
     from penstock.semantic.request import Dialect
-
-
-@dataclass(frozen=True)
-class Total:
-    """An aggregation over the window before a row's time; over all before it where `window` is None.
-
-    Args:
-        asked_after: Microseconds after the row's time at which it is asked, for a label.
-    """
-
-    model: str
-    entity: str
-    value: exp.Expr
-    spec: Aggregation
-    clock: Clock
-    window: Duration | None
-    shape: Shape
-    asked_after: int = 0
-
-    @property
-    def law(self) -> Aggregate:
-        """The aggregate and its laws."""
-        return aggregate(self.spec.agg)
-
-
-@dataclass(frozen=True)
-class Newest:
-    """The value of the newest row that is known, by event, then by when it was known, then by `tie_break`.
-
-    Args:
-        until: When the row ceases to be valid, where its model says so.
-        within: The oldest age, since its event, that is still an answer.
-    """
-
-    model: str
-    entity: str
-    value: exp.Expr
-    clock: Clock
-    tie_break: exp.Expr
-    until: exp.Expr | None
-    within: Duration | None
-    shape: Shape = "latest"
-
-
-@dataclass(frozen=True)
-class LookUp:
-    """A timeless attribute of an entity."""
-
-    model: str
-    entity: str
-    value: exp.Expr
-    shape: Shape = "attribute"
-
-
-Value = Total | Newest | LookUp
 
 
 @dataclass(frozen=True)
@@ -154,6 +102,11 @@ class Resolver:
 
     def _context(self) -> Context:
         return Context(catalog_of(self.manifest), self.dialect, self.reads, _no_metric_rows)
+
+    def rows(self, model: SemanticModel) -> exp.Select:
+        """All rows of a model under its name, versions that are superseded too; nothing selected yet."""
+        self.reads.model(model)
+        return exp.Select().from_(exp.alias_(relation_table(model.relation), model.name, table=True), copy=False)
 
     def key(self, model: SemanticModel, entity: str) -> exp.Expr:
         """The key of an entity in the rows of a model."""
@@ -228,9 +181,12 @@ class Resolver:
                 fix="give its semantic model an agg_time_dimension",
             )
         scope = self.scope(model, spec.time_dimension)
-        test = all_of([self._condition(scope, c, where) for c in (*leaf.own, *leaf.extra)])
+        versions = versions_of(model)
+        there = not_deleted(model, versions, model.name) if versions else None
+        conditions = [self._condition(scope, c, where) for c in (*leaf.own, *leaf.extra)]
+        test = all_of(conditions if there is None else [there, *conditions])
         bare = scope.value(spec.expr, f"metric {metric.name}")
-        clock = clock_of(model, scope.time(), metric)
+        clock = self._clock(model, scope.time(), metric)
         shape = self._shape(model, bare, spec, wanted, where)
         return Total(model.name, wanted.entity, when(test, bare), spec, clock, wanted.window, shape)
 
@@ -240,14 +196,14 @@ class Resolver:
         law = aggregate(spec.agg)
         if law.by_key:
             return "lifetimes"
-        if wanted.window is None:
-            if law.parts:
-                return "running"
+        if wanted.window is None and not law.parts:
             raise InvalidRequestError(
                 f"a {spec.agg} to date needs all rows of the past for each row of the spine",
                 where=where,
                 fix="ask for it over a length of time",
             )
+        if wanted.window is None and versions_of(model) is None:
+            return "running"
         kind = kind_of(value, declared_types(self.request.types, model.relation.name) or {})
         return "lifetimes" if law.law == "group" and law.retractable and kind in law.exact else "rows"
 
@@ -287,7 +243,7 @@ class Resolver:
                 fix="give it an agg_time_dimension, or known_at: always if its attributes never change",
             )
         event = scope.value(model.dimension_by_name[time].expr, f"dimension {model.name}.{time}")
-        clock = clock_of(model, event)
+        clock = self._clock(model, event)
         if ends and clock.known_at is not None:
             raise InvalidRequestError(
                 f"'{model.name}' holds rows that are valid for a time, and an expression for known_at does not say "
@@ -295,9 +251,44 @@ class Resolver:
                 where=where,
                 fix="declare a delay, which goes for both ends",
             )
+        versions = versions_of(model)
+        if versions is not None:
+            if ends:
+                raise InvalidRequestError(
+                    f"'{model.name}' holds rows that are valid for a time, and versions of them: which row is valid "
+                    "by what was known then is not worked out",
+                    where=where,
+                    fix="declare its validity without version_of, each change as a row of its own",
+                )
+            return self._column_of(self._newest_version(model, versions, wanted, value, clock))
         until = scope.value(ends[1], f"semantic model {model.name}, validity") if ends else None
-        tie_break = qualified(tie_break_of(model), model.name)
-        return self._column_of(Newest(model.name, wanted.entity, value, clock, tie_break, until, wanted.within))
+        tie_breaks = (qualified(tie_break_of(model), model.name),)
+        return self._column_of(Newest(model.name, wanted.entity, value, clock, tie_breaks, until, wanted.within))
+
+    def _newest_version(
+        self, model: SemanticModel, versions: Versions, wanted: ColumnFeature, value: exp.Expr, clock: Clock
+    ) -> Newest:
+        """The newest value where rows have versions: by one pass if these are of the entity itself, else from the rows.
+
+        Of other things, the newest may be moved in time or deleted, and then it is another one that was there before.
+        """
+        assert clock.superseded is not None
+        thing = version_key(model, versions, model.name)
+        there = not_deleted(model, versions, model.name)
+        declared = (
+            ()
+            if versions.tie_break is None
+            else (
+                user_expression(versions.tie_break, where=f"semantic model {model.name}, tie_break", table=model.name),
+            )
+        )
+        if thing == [self.key(model, wanted.entity)]:
+            # without a tie-break no two are known at one time, and that is looked at by what fails where they are
+            ties = declared or (clock.superseded,)
+            value = when(there, value)
+            return Newest(model.name, wanted.entity, value, clock, ties, None, wanted.within, last_known=True)
+        ties = (*declared, *thing)
+        return Newest(model.name, wanted.entity, value, clock, ties, None, wanted.within, "rows", there)
 
     def _look_up(self, model: SemanticModel, wanted: ColumnFeature, value: exp.Expr, where: str) -> LookUp:
         if wanted.within is not None:
@@ -324,6 +315,14 @@ class Resolver:
         if declared is not None and lower not in declared:
             raise UnknownNameError.of("column", name, {*declared, *model.dimension_by_name}, where=where)
         return user_column(name, table=model.name)
+
+    def _clock(self, model: SemanticModel, event: exp.Expr, metric: Metric | None = None) -> Clock:
+        clock = clock_of(model, event, metric)
+        versions = versions_of(model)
+        if versions is None:
+            return clock
+        after = next_known(model, versions, clock.known_time(self.dialect), model.name, self.dialect)
+        return replace(clock, superseded=after)
 
     def _check_entity(self, model: SemanticModel, entity: str, where: str) -> None:
         if entity not in model.entity_by_name:

@@ -42,12 +42,6 @@ def whole_row(table: str, dialect: Dialect) -> exp.Expr:
     return exp.Struct(expressions=[exp.Column(this=exp.Star(), table=exp.to_identifier(table))])
 
 
-def failure(message: str, dialect: Dialect) -> exp.Expr:
-    """An expression that fails when it is evaluated."""
-    name = "ERROR" if dialect == "duckdb" else "RAISE_ERROR"
-    return exp.Anonymous(this=name, expressions=[exp.Literal.string(message)])
-
-
 def struct(**fields: exp.Expr) -> exp.Struct:
     """A struct of named fields."""
     return exp.Struct(

@@ -14,8 +14,9 @@ from sqlglot import exp
 from penstock.algebra.lifetimes import Ties, past, running
 from penstock.training_sets.distinct import DistinctEvents
 from penstock.training_sets.events import FactEvents
-from penstock.training_sets.resolve import Newest, Resolver, Total
+from penstock.training_sets.resolve import Resolver
 from penstock.training_sets.sql import column
+from penstock.training_sets.values import Newest, Total
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,8 +8,8 @@ from sqlglot.dialects.spark import Spark
 
 from penstock.errors import PenstockError
 from penstock.manifest.model import Relation
+from penstock.semantic.context import relation_table
 from penstock.semantic.expressions import user_expression
-from penstock.semantic.scope import relation_table
 from penstock.semantic.templates import parse_expression
 
 WORDS = {

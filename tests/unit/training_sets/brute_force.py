@@ -274,16 +274,22 @@ def same(found: Any, wanted: Any) -> bool:
 
 def check(world: World, rows: list[tuple[Any, ...]], texts: Iterable[str], *, inclusive: bool) -> None:
     """Compare an answer: the labels' columns, then one for each feature, its rows in any order."""
+    compare(world.labels, rows, texts, lambda text, label: ANSWERS[text](Question(world, label, inclusive)))
+
+
+def compare(
+    labels: list[Row], rows: list[tuple[Any, ...]], texts: Iterable[str], answer: Callable[[str, Row], Any]
+) -> None:
+    """Compare an answer with the one that is worked out for each feature and label."""
     texts = tuple(texts)
-    width = len(world.labels[0])
-    given = sorted(repr(tuple(label.values())) for label in world.labels)
+    width = len(labels[0])
+    given = sorted(repr(tuple(label.values())) for label in labels)
     assert sorted(repr(tuple(row[:width])) for row in rows) == given, "the rows are not those of the spine"
-    by_id = {label["label_id"]: label for label in world.labels}
+    by_id = {label["label_id"]: label for label in labels}
     for row in rows:
-        question = Question(world, by_id[row[0]], inclusive)
         for text, found in zip(texts, row[width:], strict=True):
-            wanted = ANSWERS[text](question)
-            assert same(found, wanted), f"{text}: found {found!r}, wanted {wanted!r} for {question.label}"
+            wanted = answer(text, by_id[row[0]])
+            assert same(found, wanted), f"{text}: found {found!r}, wanted {wanted!r} for {by_id[row[0]]}"
 
 
 def merged(worlds: Iterable[World]) -> World:

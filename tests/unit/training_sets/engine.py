@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
-
-if TYPE_CHECKING:
-    from brute_force import Row, World
 
 COLUMNS = {
     "labels": {"label_id": "INT", "thing": "TEXT", "place": "TEXT", "at": "TIMESTAMP"},
@@ -27,23 +25,22 @@ def moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds - 10, tz=UTC).replace(tzinfo=None)
 
 
-def table_rows(table: str, rows: list[Row]) -> list[tuple[Any, ...]]:
-    """Rows as tuples, their seconds as timestamps."""
-    kinds = COLUMNS[table]
+def table_rows(kinds: Mapping[str, str], rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Rows as tuples by the types of their columns, their seconds as timestamps."""
     return [
         tuple(moment(row[c]) if t == "TIMESTAMP" and row[c] is not None else row[c] for c, t in kinds.items())
         for row in rows
     ]
 
 
-def duckdb_of(world: World) -> duckdb.DuckDBPyConnection:
+def duckdb_of(world: Any, tables: Mapping[str, Mapping[str, str]] = COLUMNS) -> duckdb.DuckDBPyConnection:
     """A database with the world's tables."""
     connection = duckdb.connect()
     connection.execute("SET threads = 1")
-    for table, kinds in COLUMNS.items():
+    for table, kinds in tables.items():
         columns = ", ".join(f'"{name}" {kind}' for name, kind in kinds.items())
         connection.execute(f"CREATE TABLE {table} ({columns})")
-        rows = table_rows(table, getattr(world, table))
+        rows = table_rows(kinds, getattr(world, table))
         if rows:
             connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(kinds))})", rows)
     return connection

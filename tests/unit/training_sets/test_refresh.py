@@ -69,7 +69,7 @@ def _with_changes(world: World, changes: Changes) -> duckdb.DuckDBPyConnection:
     for table, images in changes.images.items():
         connection.execute(f"CREATE TABLE changed_{table} AS SELECT * FROM {table} LIMIT 0")
         marks = ", ".join("?" * len(COLUMNS[table]))
-        connection.executemany(f"INSERT INTO changed_{table} VALUES ({marks})", table_rows(table, images))
+        connection.executemany(f"INSERT INTO changed_{table} VALUES ({marks})", table_rows(COLUMNS[table], images))
     return connection
 
 
