@@ -5,19 +5,31 @@ Pure: no I/O, no engine, no clock.
 
 from penstock.semantic.durations import Duration
 from penstock.training_sets.compile import compile_training_set
+from penstock.training_sets.definition import request_of
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.kinds import types_of_contracts
+from penstock.training_sets.negatives import Candidates, Negatives
 from penstock.training_sets.request import CompiledFeature, CompiledTrainingSet, Spine, TrainingSetRequest
+from penstock.training_sets.sampling import Balance, Sample
+from penstock.training_sets.splits import EntitySplit, HashSplit, TimeSplit
 
 __all__ = [
+    "Balance",
+    "Candidates",
     "ColumnFeature",
     "CompiledFeature",
     "CompiledTrainingSet",
     "Duration",
+    "EntitySplit",
+    "HashSplit",
     "MetricFeature",
+    "Negatives",
+    "Sample",
     "Spine",
+    "TimeSplit",
     "TrainingSetRequest",
     "compile_training_set",
     "parse_feature",
+    "request_of",
     "types_of_contracts",
 ]

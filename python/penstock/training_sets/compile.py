@@ -12,6 +12,7 @@ from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_
 from penstock.training_sets.from_rows import from_rows
 from penstock.training_sets.request import CompiledTrainingSet, TrainingSetRequest
 from penstock.training_sets.resolve import LookUp, Newest, ResolvedFeature, Resolver, Total
+from penstock.training_sets.spine_rows import SpineRows, added_columns, spine_rows
 from penstock.training_sets.sql import (
     column,
     failure,
@@ -57,13 +58,14 @@ def compile_training_set(
     resolver = Resolver(manifest, request, target)
     features = [resolver.feature(f) for f in wanted]
     keys = {entity: f"_key_{i}" for i, entity in enumerate(request.spine.entities)}
-    steps, last, joined = _steps(resolver, keys, target)
-    sql = render(_answer(features, steps, last, joined), target)
+    spine = spine_rows(request, _spine(request, keys, target), keys, _SPINE, target)
+    steps, last, joined = _steps(resolver, spine, keys, target)
+    sql = render(_answer(features, spine.columns(request.spine.columns, "_row"), steps, last, joined), target)
     relation = source_of(request.spine.relation, _SOURCE, target)
     named = [request.spine.relation.strip()] if isinstance(relation, exp.Table) else []
     return CompiledTrainingSet(
         sql=sql,
-        columns=(*request.spine.columns, *(f.compiled.name for f in features)),
+        columns=(*request.spine.columns, *spine.added, *(f.compiled.name for f in features)),
         features=tuple(f.compiled for f in features),
         semantic_models=tuple(resolver.reads.models),
         node_ids=tuple(resolver.reads.nodes),
@@ -74,7 +76,7 @@ def compile_training_set(
 def _check_names(request: TrainingSetRequest, wanted: list[MetricFeature | ColumnFeature]) -> None:
     if not wanted:
         raise InvalidRequestError("a training set needs at least one feature", where="features")
-    taken: dict[str, str] = {name.lower(): "the spine" for name in request.spine.columns}
+    taken: dict[str, str] = {name.lower(): "the spine" for name in (*request.spine.columns, *added_columns(request))}
     for feature in wanted:
         other = taken.get(feature.name.lower())
         if other is not None:
@@ -87,11 +89,11 @@ def _check_names(request: TrainingSetRequest, wanted: list[MetricFeature | Colum
 
 
 def _steps(
-    resolver: Resolver, keys: Mapping[str, str], dialect: Dialect
+    resolver: Resolver, spine: SpineRows, keys: Mapping[str, str], dialect: Dialect
 ) -> tuple[list[Step], str, dict[str, list[exp.EQ]]]:
     """All steps, the last of the chain, and by which columns others are joined to it."""
-    steps = [Step(_SPINE, _spine(resolver.request, keys, dialect))]
-    carried = ["_row", "_time", *keys.values()]
+    steps = [*spine.steps]
+    carried = ["_row", "_time", *keys.values(), *spine.added.values()]
     for entity, key in keys.items():
         values: dict[Total | Newest, str] = {
             v: name
@@ -164,12 +166,16 @@ def _attributes(resolver: Resolver, values: Mapping[LookUp, str], dialect: Diale
 
 
 def _answer(
-    features: list[ResolvedFeature], steps: list[Step], last: str, joined: Mapping[str, list[exp.EQ]]
+    features: list[ResolvedFeature],
+    columns: list[exp.Expr],
+    steps: list[Step],
+    last: str,
+    joined: Mapping[str, list[exp.EQ]],
 ) -> exp.Select:
     answer = exp.Select().from_(last)
     for name, on in joined.items():
         answer = answer.join(name, on=exp.and_(*on, copy=False), join_type="LEFT", copy=False)
-    answer = answer.select(exp.Column(this=exp.Star(), table=exp.to_identifier("_row")), copy=False)
+    answer = answer.select(*columns, copy=False)
     for feature in features:
         alias = exp.to_identifier(feature.compiled.name, quoted=True)
         answer = answer.select(exp.alias_(feature.value.copy(), alias), copy=False)
