@@ -14,10 +14,9 @@ from penstock.semantic.validate import validate
 from penstock.training_sets import (
     CompiledTrainingSet,
     MetricFeature,
-    Spine,
-    TrainingSetRequest,
     compile_training_set,
     parse_feature,
+    request_of,
     types_of_contracts,
 )
 
@@ -53,7 +52,8 @@ def compiled(
     if request["kind"] == "definitions":
         _check(definitions, graph)
         return Checks(key_checks(definitions, "spark"), described_nodes(definitions))
-    return compile_training_set(definitions, _training_set(request, graph), "spark")
+    wanted = {argument: value for argument, value in request.items() if argument != "kind"}
+    return compile_training_set(definitions, request_of(wanted, types_of_contracts(graph)), "spark")
 
 
 def described_nodes(definitions: SemanticManifest) -> tuple[str, ...]:
@@ -120,18 +120,6 @@ def _metrics(request: Mapping[str, Any]) -> MetricRequest:
         order_by=_texts(request, "order_by"),
         limit=request["limit"],
         saved_query=request["saved_query"],
-    )
-
-
-def _training_set(request: Mapping[str, Any], graph: Mapping[str, Any]) -> TrainingSetRequest:
-    if not isinstance(request["entities"], Mapping):
-        raise InvalidRequestError(
-            "entities must be a mapping", where="penstock.training_set", fix="entities={'carrier': 'carrier_code'}"
-        )
-    return TrainingSetRequest(
-        spine=Spine(request["spine"], request["at"], dict(request["entities"]), _texts(request, "columns")),
-        features=_texts(request, "features"),
-        types=types_of_contracts(graph),
     )
 
 

@@ -14,6 +14,7 @@ from penstock.training_sets.from_rows import from_rows
 from penstock.training_sets.labels import Label, matured, parse_label
 from penstock.training_sets.request import CompiledTrainingSet, TrainingSetRequest
 from penstock.training_sets.resolve import ResolvedFeature, Resolver
+from penstock.training_sets.spine_rows import SpineRows, added_columns, spine_rows
 from penstock.training_sets.sql import (
     column,
     known_dialect,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from penstock.semantic.request import Dialect
     from penstock.training_sets.knowledge import Clock
 
-_SPINE, _RIPE, _SOURCE = "_spine", "_mature", "_source"
+_SPINE, _SOURCE = "_spine", "_source"
 V = TypeVar("V")
 K = TypeVar("K")
 
@@ -58,18 +59,20 @@ def compile_training_set(
     resolver, features = resolved(manifest, request, target)
     keys = {entity: f"_key_{i}" for i, entity in enumerate(request.spine.entities)}
     ripe = _ripe(resolver, target)
-    steps, last, joined = _steps(resolver, keys, ripe, target)
-    sql = render(_answer(features, steps, last, joined), target)
+    given = _spine(request, keys, target).where(*ripe, copy=False)
+    spine = spine_rows(request, given, keys, _SPINE, target)
+    steps, last, joined = _steps(resolver, spine, keys, target)
+    sql = render(_answer(features, spine.columns(request.spine.columns, "_row"), steps, last, joined), target)
     relation = source_of(request.spine.relation, _SOURCE, target)
     named = [request.spine.relation.strip()] if isinstance(relation, exp.Table) else []
     return CompiledTrainingSet(
         sql=sql,
-        columns=(*request.spine.columns, *(f.compiled.name for f in features)),
+        columns=(*request.spine.columns, *spine.added, *(f.compiled.name for f in features)),
         features=tuple(f.compiled for f in features),
         semantic_models=tuple(resolver.reads.models),
         node_ids=tuple(resolver.reads.nodes),
         relations=tuple(dict.fromkeys([*named, *resolver.reads.relations])),
-        maturity=render(_maturity(relation, request, ripe, target), target) if ripe else None,
+        maturity=render(_maturity(relation, ripe), target) if ripe else None,
     )
 
 
@@ -90,7 +93,7 @@ def _check_names(request: TrainingSetRequest, wanted: list[MetricFeature | Colum
         raise InvalidRequestError(
             "there are no labels that could be final until then", where="labels_until", fix="drop it, or give labels"
         )
-    taken: dict[str, str] = {name.lower(): "the spine" for name in request.spine.columns}
+    taken: dict[str, str] = {name.lower(): "the spine" for name in (*request.spine.columns, *added_columns(request))}
     for feature in wanted:
         other = taken.get(feature.name.lower())
         if other is not None:
@@ -109,39 +112,36 @@ def last_known(resolver: Resolver, model: str, clock: Clock, dialect: Dialect) -
 
 
 def _ripe(resolver: Resolver, dialect: Dialect) -> list[exp.Expr]:
-    """Conditions on a row's time, in the column `_time`, under which all its labels are final."""
+    """Conditions on a row of the spine under which all its labels are final."""
     request = resolver.request
     waiting = ((each, last_known(resolver, each.model, each.clock, dialect)) for each in resolver.matured)
-    time = column("_time")
+    time = microseconds(user_column(request.spine.at, _SOURCE), dialect)
     return matured(waiting, time, until=request.labels_until, inclusive=request.inclusive, dialect=dialect)
 
 
-def _maturity(relation: exp.Expr, request: TrainingSetRequest, ripe: list[exp.Expr], dialect: Dialect) -> exp.Select:
+def _maturity(relation: exp.Expr, ripe: list[exp.Expr]) -> exp.Select:
     """How many rows of the spine have labels that are final."""
-    time = microseconds(user_column(request.spine.at, _SOURCE), dialect)
-    times = exp.Select().from_(relation, copy=False).select(exp.alias_(time, "_time"), copy=False)
     one, zero = exp.Literal.number(1), exp.Literal.number(0)
     is_ripe = exp.Sum(this=exp.Case(ifs=[exp.If(this=exp.and_(*ripe), true=one)], default=zero))
     rows, mature = exp.Count(this=exp.Star()), exp.Coalesce(this=is_ripe, expressions=[zero.copy()])
-    counted = exp.Select().from_(exp.alias_(exp.Subquery(this=times), "_times", table=True), copy=False)
-    return counted.select(
-        exp.alias_(rows, "spine_rows"),
-        exp.alias_(mature, "mature"),
-        exp.alias_(exp.Sub(this=rows.copy(), expression=mature.copy()), "immature"),
-        copy=False,
+    return (
+        exp.Select()
+        .from_(relation, copy=False)
+        .select(
+            exp.alias_(rows, "spine_rows"),
+            exp.alias_(mature, "mature"),
+            exp.alias_(exp.Sub(this=rows.copy(), expression=mature.copy()), "immature"),
+            copy=False,
+        )
     )
 
 
 def _steps(
-    resolver: Resolver, keys: Mapping[str, str], ripe: list[exp.Expr], dialect: Dialect
+    resolver: Resolver, spine: SpineRows, keys: Mapping[str, str], dialect: Dialect
 ) -> tuple[list[Step], str, dict[str, list[exp.EQ]]]:
     """All steps, the last of the chain, and by which columns others are joined to it."""
-    steps = [Step(_SPINE, _spine(resolver.request, keys, dialect))]
-    if ripe:
-        whole = exp.Select().from_(_SPINE).select(exp.Star(), copy=False)
-        steps.append(Step(_RIPE, whole.where(*ripe, copy=False)))
-    spine = steps[-1].name
-    carried = ["_row", "_time", *keys.values()]
+    steps = [*spine.steps]
+    carried = ["_row", "_time", *keys.values(), *spine.added.values()]
     dated = {v: n for v, n in resolver.values.items() if isinstance(v, (Total, Newest))}
     running = {v: n for v, n in dated.items() if v.shape != "rows"}
     for (entity, after), values in _grouped(running, lambda v: (v.entity, v.asked_after)).items():
@@ -162,7 +162,7 @@ def _steps(
     for i, group in enumerate(_grouped(rows, _join).values()):
         first = next(iter(group))
         name = f"_{first.model}_rows_{i}"
-        steps.append(from_rows(resolver, name, key=keys[first.entity], values=group, spine=spine, dialect=dialect))
+        steps.append(from_rows(resolver, name, key=keys[first.entity], values=group, spine=_SPINE, dialect=dialect))
         joined[name] = [_equal(last, keys[first.entity], name, "_key"), _equal(last, "_time", name, "_time")]
     look_ups = {v: n for v, n in resolver.values.items() if isinstance(v, LookUp)}
     for (entity, model), attributes in _grouped(look_ups, lambda v: (v.entity, v.model)).items():
@@ -221,12 +221,16 @@ def _attributes(resolver: Resolver, values: Mapping[LookUp, str], dialect: Diale
 
 
 def _answer(
-    features: list[ResolvedFeature], steps: list[Step], last: str, joined: Mapping[str, list[exp.EQ]]
+    features: list[ResolvedFeature],
+    columns: list[exp.Expr],
+    steps: list[Step],
+    last: str,
+    joined: Mapping[str, list[exp.EQ]],
 ) -> exp.Select:
     answer = exp.Select().from_(last)
     for name, on in joined.items():
         answer = answer.join(name, on=exp.and_(*on, copy=False), join_type="LEFT", copy=False)
-    answer = answer.select(exp.Column(this=exp.Star(), table=exp.to_identifier("_row")), copy=False)
+    answer = answer.select(*columns, copy=False)
     for feature in features:
         alias = exp.to_identifier(feature.compiled.name, quoted=True)
         answer = answer.select(exp.alias_(feature.value.copy(), alias), copy=False)

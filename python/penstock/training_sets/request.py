@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from penstock.training_sets.negatives import Negatives
+from penstock.training_sets.sampling import Balance, Sample
+from penstock.training_sets.splits import Split
+
 Types = Mapping[str, Mapping[str, str]]
 Shape = Literal["lifetimes", "running", "rows", "latest", "attribute"]
 
@@ -44,6 +48,10 @@ class TrainingSetRequest:
             kept by running differences; a sum of unknown type is computed from the rows of each window, which is right
             for every type.
             A relation that is named must have all its columns.
+        split: The part that each row is in, as a column.
+        sample: A share of the spine's rows to keep.
+        balance: Classes of rows to keep fewer of.
+        negatives: Rows of what did not happen, to be added to those of the spine.
     """
 
     spine: Spine
@@ -52,6 +60,10 @@ class TrainingSetRequest:
     labels_until: str | None = None
     inclusive: bool = False
     types: Types = field(default_factory=dict)
+    split: Split | None = None
+    sample: Sample | None = None
+    balance: Balance | None = None
+    negatives: Negatives | None = None
 
 
 @dataclass(frozen=True)

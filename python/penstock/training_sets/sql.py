@@ -80,14 +80,20 @@ def not_null(value: exp.Expr) -> exp.Expr:
     return exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
 
 
-def source_of(text: str, alias: str, dialect: Dialect) -> exp.Expr:
-    """A spine's relation, a name or a query, as something to select from.
+def source_of(text: str, alias: str, dialect: Dialect, *, what: str = "the spine") -> exp.Expr:
+    """A relation, a name or a query, as something to select from.
+
+    Args:
+        text: The name or the query.
+        alias: What it is called where it is read.
+        dialect: The dialect that it is in.
+        what: What it is the relation of, for the error.
 
     Raises:
         InvalidRequestError: It is neither.
     """
-    where = f"the spine's relation: {text}"
-    problem = "the spine is neither a table's name nor a query"
+    where = f"{what}'s relation: {text}"
+    problem = f"{what} is neither a table's name nor a query"
     try:
         statements = sqlglot.parse(text, read=dialect)
         tree = statements[0] if len(statements) == 1 else None
