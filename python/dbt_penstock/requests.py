@@ -135,6 +135,15 @@ def _training_set(request: Mapping[str, Any], graph: Mapping[str, Any]) -> Train
     )
 
 
+def spine_query(request: Mapping[str, Any]) -> str:
+    """All rows of a training set's spine, in Spark's SQL."""
+    from sqlglot import exp
+
+    from penstock.training_sets.sql import source_of
+
+    return exp.Select().select("*").from_(source_of(request["spine"], "spine", "spark")).sql("spark")
+
+
 def _texts(request: Mapping[str, Any], argument: str) -> tuple[str, ...]:
     values = request[argument]
     if isinstance(values, str) or not all(isinstance(value, str) for value in values):

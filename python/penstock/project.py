@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from penstock.manifest.model import SemanticManifest
     from penstock.profile import Target
+    from penstock.project_training import TrainingSets
     from penstock.semantic import CompiledQuery, MetricRequest
     from penstock.semantic.as_of import AsOf
     from penstock.semantic.explain import Explanation
@@ -227,6 +228,13 @@ class Project:
 
         compiled = compile_request(self.definitions, request, dialect)
         return compiled if as_of is None else replace(compiled, sql=read_as_of(compiled.sql, as_of, dialect))
+
+    @cached_property
+    def training_sets(self) -> TrainingSets:
+        """The project's training sets: compile, explain, and make again what was made."""
+        from penstock.project_training import TrainingSets
+
+        return TrainingSets(self, self._doing)
 
     def metric_views(self) -> dict[str, list[MetricInViews]]:
         """For each semantic model with metrics, which of them metric views have, and which none can have."""
