@@ -22,7 +22,7 @@ _NEEDED = ("spine", "at", "entities", "features")
 
 def add_edges(manifest: Any) -> None:
     """Add the edges to every node with requests, and remember the project's functions for the session."""
-    from dbt_penstock import session
+    from dbt_penstock import generated_tests, session
 
     session.remember_functions([function.to_dict() for function in manifest.functions.values()])
     asking = [node for node in manifest.nodes.values() if _asks(node)]
@@ -36,11 +36,16 @@ def add_edges(manifest: Any) -> None:
                 _extend(node.depends_on.nodes, _needed(request, definitions, manifest))
         except PenstockError as error:
             raise DbtRuntimeError(f"{node.original_file_path}: {error}") from error
+    generated_tests.add_tests(manifest, [node for node in asking if _sets_of(node)])
     manifest.build_flat_graph()
 
 
 def _asks(node: Any) -> bool:
     return _in_yaml(node) is not None or any(True for _ in requests_in(node.config.meta))
+
+
+def _sets_of(node: Any) -> list[Mapping[str, Any]]:
+    return [request for request in requests_in(node.config.meta) if request["kind"] == "training_set"]
 
 
 def _in_yaml(node: Any) -> Any:
@@ -58,7 +63,7 @@ def _find_spines(node: Any, manifest: Any) -> None:
     if given is not None:
         relation = _spine_in_yaml(node, given, manifest)
         node.config.meta[YAML_REQUEST] = {"kind": "training_set", "columns": [], **given, "spine": relation}
-    requests = [request for request in requests_in(node.config.meta) if request["kind"] == "training_set"]
+    requests = _sets_of(node)
     named = [n for n in node.depends_on.nodes if n in manifest.nodes or n in manifest.sources]
     only = manifest.nodes.get(named[0]) or manifest.sources.get(named[0]) if len(named) == 1 else None
     for key, request in list(node.config.meta.items()):

@@ -16,7 +16,7 @@ _asked: dict[str, list[Mapping[str, Any]]] = {}
 
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions of `modules.penstock`, by name."""
-    return {"compile": compile_request, "metric_view_comments": metric_view_comments}
+    return {"compile": compile_request, "metric_view_comments": metric_view_comments, "rows_of_spine": rows_of_spine}
 
 
 def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any], node_id: str | None) -> str:
@@ -64,6 +64,18 @@ def metric_view_comments(meta: Mapping[str, Any], graph: Mapping[str, Any]) -> d
         if request["kind"] == "metric_view":
             comments |= requests.view_of(request, definitions_of(graph)).comments
     return comments
+
+
+def rows_of_spine(relation: str, run_query: Any) -> str:
+    """The query of the data test of a training set's rows.
+
+    Args:
+        relation: The table.
+        run_query: dbt's macro.
+    """
+    from dbt_penstock import generated_tests
+
+    return generated_tests.differing_rows(relation, run_query)
 
 
 def definitions_of(graph: Mapping[str, Any]) -> Any:

@@ -170,7 +170,7 @@ class TrainingSets:
             raise InvalidRequestError(
                 f"{built.table} does not say what it was made from",
                 where=f"model {name}",
-                fix="build it as one training set with materialized='table' and file_format='delta': such a table has one",
+                fix="build it as one training set, with materialized='table' and file_format='delta'",
             )
         record = built.record
         if built.written_since is not None:
