@@ -53,6 +53,7 @@ def command_line() -> click.Group:
         doctor,
         explain,
         lists,
+        maintain,
         metric_views,
         metrics,
         package_path,
@@ -66,7 +67,7 @@ def command_line() -> click.Group:
         metrics.list_.add_command(command)
     asking = (metrics.query, metrics.compile_, metrics.list_, metric_views.metric_views, sql.sql)
     telling = (explain.explain, validate.validate, doctor.doctor, package_path.package_path)
-    for command in (*asking, *telling, serve.serve, serve.add_user, training.training, demo.demo):
+    for command in (*asking, *telling, serve.serve, serve.add_user, training.training, maintain.maintain, demo.demo):
         _penstock.add_command(command)
     return _penstock
 
