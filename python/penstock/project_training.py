@@ -95,7 +95,7 @@ class TrainingSets:
             UnknownNameError: when no model of that name asks for a training set.
             InvalidDefinitionError: when it asks for several, or its spine is known only when dbt compiles it.
         """
-        from penstock.training_sets import Spine, TrainingSetRequest, types_of_contracts
+        from penstock.training_sets import Spine, TrainingSetRequest
 
         asked = list(self._requests(self._node(name)))
         if len(asked) != 1 or asked[0]["spine"] is None:
@@ -108,7 +108,6 @@ class TrainingSets:
         return TrainingSetRequest(
             spine=Spine(request["spine"], request["at"], dict(request["entities"]), tuple(request["columns"])),
             features=tuple(request["features"]),
-            types=types_of_contracts(self._project.dbt_manifest),
         )
 
     def compile(self, request: TrainingSetRequest | str, dialect: Dialect = "spark") -> CompiledTrainingSet:
@@ -119,8 +118,7 @@ class TrainingSets:
         """
         from penstock.training_sets import compile_training_set
 
-        asked = self.request(request) if isinstance(request, str) else request
-        return compile_training_set(self._project.definitions, asked, dialect)
+        return compile_training_set(self._project.definitions, self._asked(request), dialect)
 
     def dataframe(self, request: TrainingSetRequest | str) -> DataFrame:
         """A training set as a Spark DataFrame, which nothing has been read for yet. Errors as for `compile`."""
@@ -130,8 +128,14 @@ class TrainingSets:
         """How a training set is answered; no engine is started. Errors as for `compile`."""
         from penstock.training_sets.explain import explain
 
+        return explain(self._project.definitions, self._asked(request), dialect)
+
+    def _asked(self, request: TrainingSetRequest | str) -> TrainingSetRequest:
+        """The request with the types that dbt's contracts declare, where it has none of its own."""
+        from penstock.training_sets import types_of_contracts
+
         asked = self.request(request) if isinstance(request, str) else request
-        return explain(self._project.definitions, asked, dialect)
+        return asked if asked.types else replace(asked, types=types_of_contracts(self._project.dbt_manifest))
 
     def built(self, name: str) -> TrainingSet:
         """The training set of a dbt model as its last build left it. Spark is started.

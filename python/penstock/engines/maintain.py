@@ -66,7 +66,8 @@ def recorded_pins(spark: SparkSession) -> tuple[dict[str, dict[int, str]], list[
         record = record_of(spark.sql(f"DESCRIBE DETAIL {name}").collect()[0]["properties"])
         for table, version in (record.inputs if record else {}).items():
             if version is not None:
-                pins.setdefault(plain(table), {})[version] = f"training set {plain(name)}"
+                others = pins.setdefault(plain(table), {})
+                others[version] = ", ".join(filter(None, (others.get(version), f"training set {plain(name)}")))
         for row in spark.sql(f"DESCRIBE HISTORY {name}").where("operation = 'CLONE'").collect():
             asked = row["operationParameters"]
             clones.append(Clone(name, plain(asked["source"]), int(asked["sourceVersion"])))
@@ -156,7 +157,8 @@ def _vacuum(
             return
         _inventory(spark, detail["location"], files)
         try:
-            _do(spark, f"VACUUM {policy.table} USING INVENTORY {_INVENTORY} {retain}", found, dry_run=dry_run)
+            inventory = f"USING INVENTORY (SELECT * FROM {_INVENTORY})"
+            _do(spark, f"VACUUM {policy.table} {inventory} {retain}", found, dry_run=dry_run)
         finally:
             spark.catalog.dropTempView(_INVENTORY)
 
