@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sqlite3
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from places import Place, make_place
 
@@ -23,12 +27,16 @@ from outcomes import Commands, Outcome, outcome
 HERE = Path(__file__).parent
 
 
+Files = dict[str, bytes]
+
+
 @dataclass
 class Told:
-    """How each command ended, by a name for what it is to show."""
+    """How each command ended, by a name for what it is to show; and what lay in tables' folders at some moments."""
 
     place: Place
     by_name: dict[str, Outcome] = field(default_factory=dict)
+    files: dict[str, Files] = field(default_factory=dict)
 
     def json(self, name: str) -> list[dict[str, Any]]:
         found = self.by_name[name]
@@ -53,6 +61,25 @@ def run_all(told: Told, commands: dict[str, tuple[str, ...]]) -> None:
     assert running.process.stdin is not None
     running.process.stdin.close()
     running.process.wait(300)
+
+
+def change_profile(place: Place, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    file = place.folder / "profiles.yml"
+    profile = yaml.safe_load(file.read_text())
+    profile["penstock"]["outputs"] = change(profile["penstock"]["outputs"])
+    file.write_text(yaml.safe_dump(profile))
+
+
+def with_seven_partitions(outputs: dict[str, Any]) -> dict[str, Any]:
+    outputs["embedded"]["server_side_parameters"]["spark.sql.shuffle.partitions"] = "7"
+    return outputs
+
+
+def files_of(place: Place, *tables: str, schema: str = "penstock.db") -> Files:
+    """All files of tables, logs too."""
+    folder = Path(place.environment["PENSTOCK_HOME"]) / "warehouse" / schema
+    found = [file for table in tables for file in (folder / table).rglob("*") if file.is_file()]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in found}
 
 
 CHANGES = (
@@ -106,9 +133,36 @@ def changed(built: Told) -> Told:
 
 
 @pytest.fixture(scope="module")
-def tampered(changed: Told) -> Told:
+def experiment(changed: Told) -> Told:
+    """A training set that is built on shallow clones in another schema, which are written to and dropped."""
+    place = changed.place
+    shutil.copytree(place.folder / "target", place.folder / "state")
+    change_profile(place, lambda outputs: outputs | {"experiment": outputs["embedded"] | {"schema": "experiment"}})
+    sources = ("orders", "shops", "visits")
+    changed.files = {"before": files_of(place, *sources)}
+    for name, words in {
+        "clone": ("clone", "--state", "state", "--target", "experiment", "--select", *sources),
+        "run on clones": ("run", "--target", "experiment", "--select", "training"),
+    }.items():
+        changed.by_name[name] = outcome(place.dbt(*words, "--no-use-colors"))
+    changed.files["cloned"] = {**files_of(place, *sources, schema="experiment.db")}
+    commands: dict[str, tuple[str, ...]] = {
+        "clone is written": ("sql", "UPDATE experiment.orders SET pieces = 0"),
+        "on clones": ("sql", "SELECT count(*) AS n FROM experiment.training", "--json"),
+        "made of clones": ("sql", "SHOW TBLPROPERTIES experiment.training", "--json"),
+        "drop": ("sql", "DROP SCHEMA experiment CASCADE"),
+        "sources": ("sql", "SELECT count(*) AS n, sum(pieces) AS pieces FROM penstock.orders", "--json"),
+    }
+    run_all(changed, commands)
+    changed.files["after"] = files_of(place, *sources)
+    assert place.dbt("parse").returncode == 0
+    return changed
+
+
+@pytest.fixture(scope="module")
+def tampered(experiment: Told) -> Told:
     """Rebuilds of a table whose record says something else than what it was built by."""
-    record = {row["key"]: row["value"] for row in changed.json("properties")}
+    record = {row["key"]: row["value"] for row in experiment.json("properties")}
     sql = record["penstock.training_set.sql"]
     spine = json.loads(record["penstock.training_set.spine"])
     others = {
@@ -131,22 +185,44 @@ def tampered(changed: Told) -> Told:
         # a key that is not unique fails the next build
         "double a shop": ("sql", "INSERT INTO shops SELECT * FROM shops WHERE shop_id = 5"),
     }
-    run_all(changed, commands)
-    return changed
+    run_all(experiment, commands)
+    return experiment
 
 
 @pytest.fixture(scope="module")
 def rebuilt(tampered: Told) -> Told:
     """A build that fails, and a rebuild in a process of its own, with other partitions and other definitions."""
     place = tampered.place
-    profile, models = place.folder / "profiles.yml", place.folder / "models" / "orders.yml"
-    profile.write_text(re.sub(r'shuffle\.partitions: "\d+"', 'shuffle.partitions: "7"', profile.read_text()))
+    models = place.folder / "models" / "orders.yml"
+    change_profile(place, with_seven_partitions)
     tampered.by_name["tests"] = outcome(place.dbt("test", "--no-use-colors"))
     tampered.by_name["failing build"] = outcome(place.dbt("run", "--no-use-colors", "--select", "training"))
     models.write_text(models.read_text().replace("agg: sum\n        expr: pieces", "agg: max\n        expr: pieces"))
     assert place.dbt("parse").returncode == 0
     tampered.by_name["fresh"] = outcome(place.penstock(*REBUILD))
     return tampered
+
+
+@pytest.fixture(scope="module")
+def gone(rebuilt: Told) -> Told:
+    """After penstock maintain, then after a VACUUM that knows nothing of records, then without the training sets."""
+    sets = ("training", "training_in_yaml", "training_of_view", "training_again")
+    commands: dict[str, tuple[str, ...]] = {
+        "before maintain": ("sql", f"{PIECES} VERSION AS OF 1", "--json"),
+        "dry run": ("maintain", "--dry-run"),
+        "maintain": ("maintain", "--json"),
+        "after maintain": ("sql", f"{PIECES} VERSION AS OF 1", "--json"),
+        "rebuilt after maintain": REBUILD,
+        "no check": ("sql", "SET spark.databricks.delta.retentionDurationCheck.enabled = false"),
+        "age counts": ("sql", "SET spark.databricks.delta.vacuum.retentionWindowIgnore.enabled = false"),
+        "vacuum": ("sql", "VACUUM orders RETAIN 0 HOURS"),
+        "gone": REBUILD[:-1],
+        **{f"drop {name}": ("sql", f"DROP TABLE {name}") for name in sets},
+        "maintain for a model": ("maintain", "--json"),
+        "drop an input": ("sql", "DROP TABLE orders"),
+    }
+    run_all(rebuilt, commands)
+    return rebuilt
 
 
 def test_a_build_runs_the_generated_tests(built: Told) -> None:
@@ -251,3 +327,59 @@ def test_a_failed_build_leaves_the_former_version(rebuilt: Told) -> None:
     assert "shops has several rows of one shop" in rebuilt.said("failing build", 1)
     [fresh] = rebuilt.json("fresh")
     assert (fresh["version"], fresh["rows"]) == (0, 601)
+
+
+def test_an_experiment_runs_on_clones_and_leaves_the_sources_as_they_were(experiment: Told) -> None:
+    assert experiment.said("clone", 0)
+    assert experiment.said("run on clones", 0)
+    assert experiment.said("clone is written", 0)
+    cloned = experiment.files["cloned"]
+    assert {name.split("/")[0] for name in cloned} == {"orders", "shops", "visits"}
+    assert not [name for name in cloned if name.endswith(".parquet") and "_delta_log" not in name], "data was copied"
+    [rows] = experiment.json("on clones")
+    assert rows["n"] > 601
+    made = {row["key"]: row["value"] for row in experiment.json("made of clones")}
+    assert set(json.loads(made["penstock.training_set.inputs"])) == {
+        f"experiment.{table}" for table in ("orders", "shops", "visits")
+    }
+    assert experiment.said("drop", 0) == ""
+    assert experiment.files["after"] == experiment.files["before"]
+    assert experiment.json("sources")[0]["pieces"] > 0
+
+
+def test_maintain_takes_what_is_old_but_not_what_a_set_was_made_from(gone: Told) -> None:
+    [before] = gone.json("before maintain")
+    assert before["n"] == 4000
+    assert "VACUUM penstock.orders" in gone.said("dry run", 0)
+    [done] = gone.json("maintain")
+    assert done["table"] == "penstock.orders"
+    assert [what.split()[0] for what in done["done"]] == ["ALTER", "OPTIMIZE", "VACUUM"]
+    [kept] = done["kept"]
+    assert kept.startswith("version 0 for ")
+    assert "training set penstock.training," in kept
+    assert gone.by_name["after maintain"].code == 1, "an old version that nobody has recorded is still there"
+    [first], [after] = gone.json("at once"), gone.json("rebuilt after maintain")
+    assert after["checksum"] == after["rebuilt"] == first["checksum"]
+
+
+def test_a_version_that_vacuum_took_is_told(gone: Told) -> None:
+    said = gone.said("gone", 1)
+    assert re.search(r"version 0 of penstock.orders is gone: \d of its \d files are not there, VACUUM took them", said)
+    assert "fix: dbt build --select training" in said
+
+
+def test_a_run_says_what_its_set_was_made_from_and_maintain_heeds_it(gone: Told) -> None:
+    folder = Path(gone.place.environment["PENSTOCK_HOME"]) / "mlflow"
+    tags = dict(sqlite3.connect(folder / "mlflow.db").execute("SELECT key, value FROM tags").fetchall())
+    record = {row["key"]: row["value"] for row in gone.json("properties")}
+    assert {k: v for k, v in tags.items() if k.startswith("penstock.input.")} == {
+        f"penstock.input.penstock.{table}": "0" for table in ("orders", "shops", "visits")
+    }
+    spine = json.loads(record["penstock.training_set.spine"])
+    assert tags["penstock.training_set.spine_checksum"] == spine["checksum"]
+    definitions = json.loads(record["penstock.training_set.definitions"])
+    assert tags["penstock.training_set.definitions_hash"] == definitions["hash"]
+    [logged] = folder.rglob("training_set.json")
+    assert json.loads(logged.read_text())["penstock.training_set.sql"] == record["penstock.training_set.sql"]
+    [done] = gone.json("maintain for a model")
+    assert done["kept"] == ["version 0 for model guess version 1"]
