@@ -9,7 +9,7 @@
     ) -%}
   {%- endif -%}
   {%- if execute -%}
-    {{- return(modules.penstock.compile(request, graph)) -}}
+    {{- return(modules.penstock.compile(request, graph, model.unique_id if model is defined else none)) -}}
   {%- else -%}
     {%- do config(meta={'penstock.' ~ local_md5(tojson(request)): request}) -%}
     {{- return('') -}}

@@ -4,9 +4,18 @@
   spine: a relation (a ref). at: its column of prediction times. entities: entity name -> column of the spine.
   features: texts such as 'carrier.on_time_rate over 7 days', 'origin.weather.temperature within 6 hours' or
   'plane.planes.seats', each optionally with `as name`. columns: spine columns to keep, all of them when empty.
-  split, sample, balance, negatives: mappings; see docs/splits.md.
+  labels: texts such as 'carrier.cancelled_rate over next 1 day settled after 1 day'; labels_until: see docs/labels.md.
+  inclusive: count what becomes known at the very time of a row. split, sample, balance, negatives: see docs/splits.md.
+
+  Without arguments it takes them from the model's YAML, `meta: {penstock: {training_set: …}}`, where spine names a model.
 #}
-{% macro training_set(spine, at, entities, features, columns=[], split=none, sample=none, balance=none, negatives=none) -%}
+{% macro training_set(
+    spine=none, at=none, entities=none, features=none, columns=[], labels=[], labels_until=none, inclusive=false,
+    split=none, sample=none, balance=none, negatives=none
+) -%}
+  {%- if spine is none -%}
+    {{- return(penstock.training_set_in_yaml()) -}}
+  {%- endif -%}
   {%- if negatives is mapping and negatives.get('candidates') is not none -%}
     {#- a ref is a mapping too, and dbt keeps requests as text -#}
     {%- set drawn = negatives['candidates'] -%}
@@ -19,14 +28,34 @@
   {%- endif -%}
   {{- return(penstock.ask({
     'kind': 'training_set',
-    'spine': spine | string,
+    'spine': spine | string if execute or spine is string else none,
     'at': at,
     'entities': entities,
     'features': features,
     'columns': columns,
+    'labels': labels,
+    'labels_until': labels_until,
+    'inclusive': inclusive,
     'split': split,
     'sample': sample,
     'balance': balance,
     'negatives': negatives,
   })) -}}
+{%- endmacro %}
+
+{# The training set that the model's YAML asks for; while dbt parses, its YAML has not been read yet. #}
+{% macro training_set_in_yaml() -%}
+  {%- if not execute -%}
+    {{- return('') -}}
+  {%- endif -%}
+  {%- set given = config.get('meta', {}).get('penstock', {}).get('training_set') -%}
+  {%- if given is none -%}
+    {%- do exceptions.raise_compiler_error(
+      "penstock.training_set() without arguments takes them from the model's YAML, which has no training set.\n"
+      ~ "  fix: config: {meta: {penstock: {training_set: {spine: …, at: …, entities: …, features: …}}}}"
+    ) -%}
+  {%- endif -%}
+  {%- set arguments = dict(given) -%}
+  {%- do arguments.update(spine=ref(*(given['spine'] | string).split('.'))) -%}
+  {{- return(penstock.training_set(**arguments)) -}}
 {%- endmacro %}

@@ -1,4 +1,4 @@
-"""The six places where Penstock reaches into dbt, each a wrapper around one function of dbt 1.12.
+"""The seven places where Penstock reaches into dbt, each a wrapper around one function of dbt 1.12.
 
 1. Jinja sees `modules.penstock`, so that macros call the compiler.
 2. A loaded manifest gets the DAG edges that requests imply.
@@ -6,6 +6,7 @@
 4. What Spark raises for a statement becomes one message.
 5. Python models run in that session or in that server (`submission_method: session`).
 6. An interrupted build ends at once.
+7. A model that is a training set writes what it was made from into its table.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def install() -> None:
     """Set the hooks, once a process."""
     from dbt.context import base
     from dbt.parser.manifest import ManifestLoader
+    from dbt.task.run import ModelRunner
     from dbt.task.runnable import GraphRunnableTask
 
     from dbt_penstock import interrupt, log
@@ -44,6 +46,7 @@ def install() -> None:
             _tell_errors(cursor)
         _run_python_models(SparkAdapter)
         interrupt.end_quickly(GraphRunnableTask)
+        _write_records(ModelRunner)
 
 
 def _add_jinja_module(base: Any) -> None:
@@ -130,3 +133,16 @@ def _run_python_models(adapter: Any) -> None:
 
     helpers = adapter.python_submission_helpers.fget
     adapter.python_submission_helpers = property(lambda self: {**helpers(self), "session": SessionJobHelper})
+
+
+def _write_records(runner: Any) -> None:
+    original = runner.execute
+
+    @wraps(original)
+    def with_record(self: Any, model: Any, manifest: Any) -> Any:
+        from dbt_penstock import records
+
+        with records.written(model, manifest, self.adapter):
+            return original(self, model, manifest)
+
+    runner.execute = with_record

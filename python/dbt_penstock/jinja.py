@@ -10,19 +10,22 @@ from dbt_common.exceptions import CompilationError
 from penstock.errors import PenstockError
 
 _last: dict[str, Any] = {}
+# The training sets that nodes of the last graph asked for when they were compiled, by the nodes' ids.
+_asked: dict[str, list[Mapping[str, Any]]] = {}
 
 
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions of `modules.penstock`, by name."""
-    return {"compile": compile_request, "metric_view_comments": metric_view_comments}
+    return {"compile": compile_request, "metric_view_comments": metric_view_comments, "rows_of_spine": rows_of_spine}
 
 
-def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any]) -> str:
+def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any], node_id: str | None) -> str:
     """The SQL of one request of a macro; the YAML of a metric view.
 
     Args:
         request: As the macro `penstock.ask` passes it.
         graph: dbt's `graph`.
+        node_id: The unique id of the node that is compiled; None outside of nodes.
 
     Raises:
         CompilationError: with the message of the user's error.
@@ -32,9 +35,18 @@ def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any]) -> str
     try:
         if request["kind"] == "predict":
             return requests.predict_sql(request)
-        return requests.text_of(requests.compiled(request, _definitions(graph), graph))
+        text = requests.text_of(requests.compiled(request, definitions_of(graph), graph))
     except PenstockError as error:
         raise CompilationError(str(error)) from error
+    if request["kind"] == "training_set":
+        known = _asked.setdefault(node_id or "", [])
+        known.extend([request] if request not in known else [])
+    return text
+
+
+def training_sets_asked(node_id: str) -> list[Mapping[str, Any]]:
+    """The training sets that a node asked for when it was compiled, their spines as dbt resolved them."""
+    return _asked.get(node_id, [])
 
 
 def metric_view_comments(meta: Mapping[str, Any], graph: Mapping[str, Any]) -> dict[str, str]:
@@ -50,13 +62,26 @@ def metric_view_comments(meta: Mapping[str, Any], graph: Mapping[str, Any]) -> d
     comments: dict[str, str] = {}
     for request in requests_in(meta):
         if request["kind"] == "metric_view":
-            comments |= requests.view_of(request, _definitions(graph)).comments
+            comments |= requests.view_of(request, definitions_of(graph)).comments
     return comments
 
 
-def _definitions(graph: Mapping[str, Any]) -> Any:
+def rows_of_spine(relation: str, run_query: Any) -> str:
+    """The query of the data test of a training set's rows.
+
+    Args:
+        relation: The table.
+        run_query: dbt's macro.
+    """
+    from dbt_penstock import generated_tests
+
+    return generated_tests.differing_rows(relation, run_query)
+
+
+def definitions_of(graph: Mapping[str, Any]) -> Any:
     """The typed manifest of a graph; the last one is kept, for dbt compiles many models over one graph."""
     if _last.get("graph") is not graph:
+        _asked.clear()
         from penstock.manifest.graph import manifest_from_graph
 
         _last.update(graph=graph, definitions=manifest_from_graph(graph))

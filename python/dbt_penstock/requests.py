@@ -12,10 +12,11 @@ from penstock.semantic.calculations import parse_metric
 from penstock.semantic.key_checks import key_checks
 from penstock.semantic.validate import validate
 from penstock.training_sets import (
+    ColumnFeature,
     CompiledTrainingSet,
-    MetricFeature,
     compile_training_set,
     parse_feature,
+    parse_label,
     request_of,
     types_of_contracts,
 )
@@ -52,6 +53,13 @@ def compiled(
     if request["kind"] == "definitions":
         _check(definitions, graph)
         return Checks(key_checks(definitions, "spark"), described_nodes(definitions))
+    return training_set(request, definitions, graph)
+
+
+def training_set(
+    request: Mapping[str, Any], definitions: SemanticManifest, graph: Mapping[str, Any]
+) -> CompiledTrainingSet:
+    """The compiled training set of a request of this kind. Arguments and errors as for `compiled`."""
     wanted = {argument: value for argument, value in request.items() if argument != "kind"}
     return compile_training_set(definitions, request_of(wanted, types_of_contracts(graph)), "spark")
 
@@ -107,7 +115,8 @@ def metric_names(
     if request["kind"] == "metrics":
         return tuple(parse_metric(text)[0] for text in request["metrics"])
     features = [parse_feature(text) for text in request["features"]]
-    return tuple(feature.metric for feature in features if isinstance(feature, MetricFeature))
+    labels = [parse_label(text) for text in request.get("labels") or ()]
+    return tuple(part.metric for part in (*features, *labels) if not isinstance(part, ColumnFeature))
 
 
 def _metrics(request: Mapping[str, Any]) -> MetricRequest:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
+    from penstock.engines.maintain import Upkeep
     from penstock.manifest.model import SemanticManifest
     from penstock.profile import Target
+    from penstock.project_training import TrainingSets
     from penstock.semantic import CompiledQuery, MetricRequest
     from penstock.semantic.as_of import AsOf
     from penstock.semantic.explain import Explanation
@@ -228,6 +230,13 @@ class Project:
         compiled = compile_request(self.definitions, request, dialect)
         return compiled if as_of is None else replace(compiled, sql=read_as_of(compiled.sql, as_of, dialect))
 
+    @cached_property
+    def training_sets(self) -> TrainingSets:
+        """The project's training sets: compile, explain, and make again what was made."""
+        from penstock.project_training import TrainingSets
+
+        return TrainingSets(self, self._doing)
+
     def metric_views(self) -> dict[str, list[MetricInViews]]:
         """For each semantic model with metrics, which of them metric views have, and which none can have."""
         from penstock.semantic import metric_view, reasons_against
@@ -261,6 +270,35 @@ class Project:
     def versions(self, relations: Iterable[str]) -> dict[str, int | None]:
         """The present Delta version of relations, None of one that is no Delta table."""
         return {name: spark_engine.delta_version(self.spark, name) for name in relations}
+
+    def maintain(self, *, dry_run: bool = False) -> list[Upkeep]:
+        """Carry out the upkeep that the project declares for its tables. Spark is started.
+
+        Versions that a training set was made from stay, those of registered models' training sets too, and so does what
+        shallow clones read.
+
+        Args:
+            dry_run: Only tell what would be done.
+
+        Raises:
+            InvalidDefinitionError: when a declared policy is not one.
+            UnknownNameError: when a policy has a key that is not known.
+        """
+        from penstock.engines import maintain
+        from penstock.maintenance import policies
+        from penstock.registry.pins import registered_pins
+
+        declared = list(policies(self.dbt_manifest))
+        with self._doing("looking for recorded versions and clones"):
+            recorded, clones = maintain.recorded_pins(self.spark)
+        pins = {table: dict(versions) for table, versions in registered_pins().items()}
+        for table, versions in recorded.items():
+            pins.setdefault(table, {}).update(versions)
+        done = []
+        for policy in declared:
+            with self._doing(f"maintaining {policy.table}", partial(spark_engine.how_far, self.spark)):
+                done.append(maintain.maintain(self.spark, policy, pins, clones, dry_run=dry_run))
+        return [each for each in done if each is not None]
 
     def problems(self, *, keys: bool = False) -> list[Problem]:
         """What of the definitions would fail when it is asked for.

@@ -48,13 +48,26 @@ def _told(error: Exception) -> PenstockError:
 
 def command_line() -> click.Group:
     """The command with all its subcommands."""
-    from penstock.cli import demo, doctor, explain, lists, metric_views, metrics, package_path, serve, sql, validate
+    from penstock.cli import (
+        demo,
+        doctor,
+        explain,
+        lists,
+        maintain,
+        metric_views,
+        metrics,
+        package_path,
+        serve,
+        sql,
+        training,
+        validate,
+    )
 
     for command in (lists.list_dimensions, lists.list_values):
         metrics.list_.add_command(command)
     asking = (metrics.query, metrics.compile_, metrics.list_, metric_views.metric_views, sql.sql)
     telling = (explain.explain, validate.validate, doctor.doctor, package_path.package_path)
-    for command in (*asking, *telling, serve.serve, serve.add_user, demo.demo):
+    for command in (*asking, *telling, serve.serve, serve.add_user, training.training, maintain.maintain, demo.demo):
         _penstock.add_command(command)
     return _penstock
 

@@ -172,8 +172,14 @@ def run(spark: SparkSession, sql: str) -> pa.Table:
     Raises:
         PenstockError: when Spark refuses the statement, or it fails while it runs.
     """
+    import pyarrow as pa
+
     try:
-        return spark.sql(sql).toArrow()
+        frame = spark.sql(sql)
+        try:
+            return frame.toArrow()
+        except pa.ArrowInvalid:  # the answer of a command may hold a NULL that its schema says can't be: OPTIMIZE
+            return pa.Table.from_pylist([row.asDict(recursive=True) for row in frame.collect()])
     except Exception as error:
         shown = told(error, spark)
         if shown is None:

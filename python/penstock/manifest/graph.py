@@ -19,6 +19,9 @@ Raw = Mapping[str, Any]
 # Under such keys of `config.meta` a model keeps what it asks of the compiler.
 _REQUEST = "penstock."
 
+# Under this one, what its YAML asks for in `meta.penstock.training_set`.
+YAML_REQUEST = "penstock.training_set"
+
 _LEGACY_SPINE = "metricflow_time_spine"
 _LEGACY_COLUMN = "date_day"
 

@@ -18,7 +18,8 @@ def read_as_of(sql: str, as_of: AsOf, dialect: str) -> str:
 
     Args:
         sql: A compiled query.
-        as_of: One timestamp for all tables, or a Delta version or timestamp for each table by its name.
+        as_of: One timestamp for all tables, or a Delta version or timestamp for each table by its name, with its schema
+            or without.
         dialect: The dialect that it is in; only Spark reads Delta history in SQL.
 
     Raises:
@@ -34,16 +35,37 @@ def read_as_of(sql: str, as_of: AsOf, dialect: str) -> str:
     if dialect != "spark":
         raise InvalidRequestError(f"as_of is not known to {dialect}", fix="ask Spark")
     tree = sqlglot.parse_one(sql, dialect=dialect)
-    inner = {cte.alias for cte in tree.find_all(exp.CTE)}
-    tables = [table for table in tree.find_all(exp.Table) if table.db or table.name not in inner]
+    tables = _tables(tree)
     if isinstance(as_of, Mapping):
-        for name in as_of.keys() - {table.name for table in tables}:
+        known = {name for table in tables for name in (table.name, _full_name(table))}
+        for name in as_of.keys() - known:
             raise UnknownNameError.of("table", name, {table.name for table in tables}, where="as_of")
     for table in tables:
-        moment = as_of.get(table.name) if isinstance(as_of, Mapping) else as_of
+        moment = as_of.get(_full_name(table), as_of.get(table.name)) if isinstance(as_of, Mapping) else as_of
         if moment is not None:
             table.set("version", _version(moment))
     return tree.sql(dialect, pretty=True)
+
+
+def tables_in(sql: str, dialect: str) -> tuple[str, ...]:
+    """The tables and views that a query reads, by their full names, each once.
+
+    Example:
+        >>> tables_in("WITH c AS (SELECT a FROM s.t) SELECT * FROM c, s.u", "spark")
+        ('s.t', 's.u')
+    """
+    found = _tables(sqlglot.parse_one(sql, dialect=dialect))
+    return tuple(sorted({_full_name(table) for table in found}))
+
+
+def _tables(tree: exp.Expr) -> list[exp.Table]:
+    inner = {cte.alias for cte in tree.find_all(exp.CTE)}
+    named = [t for t in tree.find_all(exp.Table) if isinstance(t.this, exp.Identifier)]  # not range(9)
+    return [table for table in named if table.db or table.name not in inner]
+
+
+def _full_name(table: exp.Table) -> str:
+    return ".".join(part.name for part in table.parts)
 
 
 def _version(moment: int | datetime) -> exp.Version:

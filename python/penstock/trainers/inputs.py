@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
+
+from penstock.training_sets.checksum import checksum, checksum_parts
+from penstock.training_sets.record import Record, record_of
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,10 @@ def read_from(frame: Any) -> tuple[TableVersion, ...]:
 
 
 def content_checksum(frame: Any) -> str:
-    """A checksum of the rows of a Spark DataFrame that does not depend on their order.
+    """The checksum of the rows of a Spark DataFrame, whatever their order."""
+    return checksum(frame.dtypes, frame.selectExpr(*checksum_parts(frame.dtypes)).collect()[0])
 
-    It is the row count with two order-free folds of each row's 64-bit hash, so that no single fold decides.
-    """
-    from pyspark.sql import functions as f
 
-    hashed = frame.select(f.xxhash64(*frame.columns).alias("h"))
-    row = hashed.agg(
-        f.count("*"), f.coalesce(f.bit_xor("h"), f.lit(0)), f.sum(f.col("h").cast("decimal(20,0)"))
-    ).collect()[0]
-    text = "|".join(str(part) for part in (*frame.dtypes, *row))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def record_in(spark: Any, table: str) -> Record | None:
+    """What the training set in a Delta table was made from; None where its table does not say so."""
+    return record_of(spark.sql(f"DESCRIBE DETAIL {table}").collect()[0]["properties"])

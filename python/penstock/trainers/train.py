@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidDefinitionError, UnknownNameError
 from penstock.registry import mlflow_store
+from penstock.registry.pins import record_tags
 from penstock.registry.promote import live_version, promote, publish
 from penstock.trainers.evaluate import classification_scores
-from penstock.trainers.inputs import TableVersion, content_checksum, read_from
+from penstock.trainers.inputs import TableVersion, content_checksum, read_from, record_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,6 +165,10 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
         )
         mlflow.log_metrics(scores)
         mlflow.log_input(_dataset(table, fingerprint), context="training")
+        record = record_in(training_set.sparkSession, table.table)
+        if record is not None:
+            mlflow.set_tags(record_tags(record))
+            mlflow.log_dict(record.properties(), "training_set.json")
         logged = mlflow.sklearn.log_model(
             estimator,
             name="model",

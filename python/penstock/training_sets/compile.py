@@ -62,11 +62,17 @@ def compile_training_set(
     given = _spine(request, keys, target).where(*ripe, copy=False)
     spine = spine_rows(request, given, keys, _SPINE, target)
     steps, last, joined = _steps(resolver, spine, keys, target)
-    sql = render(_answer(features, spine.columns(request.spine.columns, "_row"), steps, last, joined), target)
+    columns = spine.columns(request.spine.columns, "_row")
     relation = source_of(request.spine.relation, _SOURCE, target)
     named = [request.spine.relation.strip()] if isinstance(relation, exp.Table) else []
     return CompiledTrainingSet(
-        sql=sql,
+        sql=render(_answer(features, columns, steps, last, joined), target),
+        rows=render(
+            _answer([], columns, spine.steps, _SPINE, {})
+            if ripe or len(spine.steps) > 1
+            else _kept(relation, request.spine.columns),
+            target,
+        ),
         columns=(*request.spine.columns, *spine.added, *(f.compiled.name for f in features)),
         features=tuple(f.compiled for f in features),
         semantic_models=tuple(resolver.reads.models),
@@ -202,6 +208,13 @@ def _spine(request: TrainingSetRequest, keys: Mapping[str, str], dialect: Dialec
         *(exp.alias_(user_column(spine.entities[entity], _SOURCE), key) for entity, key in keys.items()),
         copy=False,
     )
+
+
+def _kept(relation: exp.Expr, columns: tuple[str, ...]) -> exp.Select:
+    """The spine as it is given; of its columns those named, or all."""
+    named = [user_column(name, _SOURCE) for name in columns]
+    whole = exp.Column(this=exp.Star(), table=exp.to_identifier(_SOURCE))
+    return exp.Select().from_(relation, copy=False).select(*(named or [whole]), copy=False)
 
 
 def _attributes(resolver: Resolver, values: Mapping[LookUp, str], dialect: Dialect) -> exp.Select:

@@ -81,6 +81,8 @@ class CompiledTrainingSet:
 
     Args:
         sql: One statement, without a semicolon.
+        rows: SQL of the rows to which features are added: those of the spine whose labels are final, sampled, balanced
+            and with negatives, as it is asked for.
         columns: The columns of the answer as far as they are known: those of the spine where the request names them,
             then the features and the labels.
         features: The features, then the labels, in the order of the request.
@@ -92,6 +94,7 @@ class CompiledTrainingSet:
     """
 
     sql: str
+    rows: str
     columns: tuple[str, ...]
     features: tuple[CompiledFeature, ...]
     semantic_models: tuple[str, ...]

@@ -1,0 +1,167 @@
+"""`penstock training`: the project's training sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstock import progress, show
+from penstock.cli.as_json import json_option, of_objects
+from penstock.errors import InvalidRequestError
+from penstock.project import Project
+
+if TYPE_CHECKING:
+    from penstock.semantic.request import Dialect
+    from penstock.training_sets import TrainingSetRequest
+
+
+@click.group()
+def training() -> None:
+    """Training sets: list, compile, explain, and make again what was made."""
+
+
+def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(
+        (
+            click.argument("name", required=False),
+            click.option("--spine", help="Without NAME: a table, or a query in the dialect."),
+            click.option("--at", help="The spine's column of times."),
+            click.option("--entity", multiple=True, help="entity=column of the spine; may be repeated."),
+            click.option("--feature", multiple=True, help="'carrier.flights over 7 days' and the like; repeated."),
+            click.option("--label", multiple=True, help="'carrier.flights over next 7 days' and the like; repeated."),
+            click.option("--columns", default="", help="Columns of the spine to keep, by commas; all by default."),
+            click.option("--inclusive", is_flag=True, help="Count what becomes known at the very time of a row."),
+            click.option("--dialect", type=click.Choice(["spark", "duckdb"]), default="spark", show_default=True),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@training.command("list")
+@click.option("--target", help="The profile's target.")
+@json_option
+def list_(target: str | None, as_json: bool) -> None:
+    """The project's training sets, each with its rows, its version and what it was made from; Spark is started."""
+    found = Project(target=target, doing=progress.on_terminal(quiet=as_json)).training_sets.all_built()
+    rows = [
+        {
+            "name": each.name,
+            "table": each.table,
+            "version": each.version,
+            "rows": each.rows,
+            "built_at": each.built_at.isoformat(" ", "seconds") if each.built_at else None,
+            "inputs": dict(each.record.inputs) if each.record else None,
+            "written_since": each.written_since,
+        }
+        for each in found
+    ]
+    if as_json:
+        click.echo(of_objects(rows))
+        return
+    shown = [{**row, "inputs": _inputs(row["inputs"]), "written_since": row["written_since"] or ""} for row in rows]
+    names = ("name", "table", "version", "rows", "built_at", "inputs", "written_since")
+    show.console().print(show.columns({n: [row[n] for row in shown] for n in names}))
+
+
+def _inputs(versions: Any) -> str:
+    if versions is None:
+        return "not recorded"
+    return ", ".join(f"{name} {'without versions' if v is None else f'version {v}'}" for name, v in versions.items())
+
+
+@training.command("compile")
+@_request_options
+def compile_(dialect: Dialect, **parts: Any) -> None:
+    """Print the SQL of a dbt model's training set, or of one that the options describe; nothing runs."""
+    click.echo(Project().training_sets.compile(_asked(**parts), dialect).sql)
+
+
+@training.command()
+@_request_options
+@click.option("--versions", is_flag=True, help="Start Spark, to tell the Delta version of each table.")
+@click.option("--target", help="The profile's target.")
+@json_option
+def explain(dialect: Dialect, versions: bool, target: str | None, as_json: bool, **parts: Any) -> None:
+    """Tell how a training set is answered: how each feature is computed, what is read, and when that is known."""
+    project = Project(target=target, doing=progress.on_terminal(quiet=as_json))
+    told = project.training_sets.explain(_asked(**parts), dialect)
+    known = project.versions(told.query.relations) if versions else {}
+    if as_json:
+        click.echo(of_objects([{**asdict(told), "versions": known}]))
+        return
+    click.echo(f"spine\n  {_at(told.spine, known)}, at {told.at}")
+    for entity, column in told.entities.items():
+        click.echo(f"  {entity}: by {column}")
+    click.echo("\nfeatures")
+    for feature in told.features:
+        click.echo(f"  {feature.name}: {feature.text}")
+        for shape, why in feature.shapes.items():
+            click.echo(f"    {shape}: {why}")
+    click.echo("\nreads")
+    for each in told.inputs:
+        click.echo(f"  {_at(each.relation, known)}: rows of {each.semantic_model}, known {each.known}")
+    click.echo("\nSQL")
+    show.console().print(show.sql(told.query.sql))
+
+
+def _at(relation: str, versions: Any) -> str:
+    version = versions.get(relation)
+    return relation if version is None else f"{relation} version {version}"
+
+
+@training.command()
+@click.argument("name")
+@click.option("--verify", is_flag=True, help="Compare it with the table; exit code 1 when it is another one.")
+@click.option("--into", help="A new table for what is made.")
+@click.option("--target", help="The profile's target.")
+@json_option
+def rebuild(name: str, verify: bool, into: str | None, target: str | None, as_json: bool) -> None:
+    """Make a training set again from what its table says it was made from."""
+    if not verify and into is None:
+        raise click.UsageError("nothing would come of it: --verify, --into TABLE, or both")
+    project = Project(target=target, doing=progress.on_terminal(quiet=as_json))
+    made = project.training_sets.rebuild(name, verify=verify, into=into)
+    if as_json:
+        click.echo(of_objects([asdict(made)]))
+        return
+    if into is not None:
+        click.echo(f"{into} holds what {made.table} version {made.version} was made of")
+    if made.checksum is not None:
+        click.echo(f"{made.table} version {made.version}: {made.rows} rows, checksum {made.checksum}")
+        click.echo(f"made again: {made.rows} rows, checksum {made.rebuilt}")
+    for column, count in made.last_digits.items():
+        click.echo(f"  {count} values of {column} differ in their last digits: doubles, added in another order")
+    for definition in made.changed:
+        click.echo(f"  {definition} has changed since: a new build would be another set")
+
+
+def _asked(
+    name: str | None,
+    spine: str | None,
+    at: str | None,
+    entity: tuple[str, ...],
+    feature: tuple[str, ...],
+    label: tuple[str, ...],
+    columns: str,
+    inclusive: bool,
+) -> TrainingSetRequest | str:
+    from penstock.training_sets import Spine, TrainingSetRequest
+
+    if name is not None:
+        if spine or at or entity or feature or label or columns or inclusive:
+            raise click.UsageError("a training set is asked for by NAME or by options, not by both")
+        return name
+    if not spine or not at:
+        raise click.UsageError("name a training set of the project, or give --spine and --at")
+    entities = {}
+    for text in entity:
+        key, equals, column = text.partition("=")
+        if not equals:
+            raise InvalidRequestError(f"'{text}' is not entity=column", where="--entity", fix="--entity shop=shop_id")
+        entities[key.strip()] = column.strip()
+    kept = tuple(column.strip() for column in columns.split(",") if column.strip())
+    return TrainingSetRequest(Spine(spine, at, entities, kept), feature, labels=label, inclusive=inclusive)

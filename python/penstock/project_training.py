@@ -1,0 +1,263 @@
+"""The training sets of a project: compile, explain, and make again what was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from penstock.engines import reproduce
+from penstock.engines import spark as spark_engine
+from penstock.errors import InvalidDefinitionError, InvalidRequestError, PenstockError, UnknownNameError
+from penstock.manifest.graph import requests_in
+from penstock.training_sets.record import Record, definitions_used
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from penstock.project import Project
+    from penstock.semantic.request import Dialect
+    from penstock.steps import Doing
+    from penstock.training_sets import CompiledTrainingSet, TrainingSetRequest
+    from penstock.training_sets.explain import Explanation
+
+
+class NotReproduced(PenstockError):
+    """A training set that its record does not make again."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A training set of the project.
+
+    Args:
+        name: The dbt model.
+        table: Its table.
+        version: The Delta version that its last build wrote; None where it is not built.
+        rows: Its rows then; None where they are not known.
+        built_at: When that was.
+        record: What it was made from; None where the table does not say so.
+        written_since: What has changed its rows since, None where nothing has.
+    """
+
+    name: str
+    table: str
+    version: int | None = None
+    rows: int | None = None
+    built_at: datetime | None = None
+    record: Record | None = None
+    written_since: str | None = None
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A training set that was made again from its record.
+
+    Args:
+        name: The dbt model.
+        table: Its table.
+        version: The Delta version that its record made.
+        changed: The definitions that have changed since, so that a new build would be another set.
+        rows: The rows of the table; this and what follows only where the two were compared.
+        checksum: The checksum of the table.
+        rebuilt: The checksum of what the record makes; another one only where `last_digits` is not empty.
+        last_digits: By column, how many doubles differ by no more than another order of adding explains.
+    """
+
+    name: str
+    table: str
+    version: int
+    changed: tuple[str, ...]
+    rows: int | None = None
+    checksum: str | None = None
+    rebuilt: str | None = None
+    last_digits: Mapping[str, int] = field(default_factory=dict)
+
+
+class TrainingSets:
+    """The training sets of a project, by the names of their dbt models."""
+
+    def __init__(self, project: Project, doing: Doing) -> None:
+        self._project = project
+        self._doing = doing
+
+    def names(self) -> tuple[str, ...]:
+        """The dbt models that are training sets."""
+        return tuple(sorted(self._nodes()))
+
+    def request(self, name: str) -> TrainingSetRequest:
+        """What the dbt model `name` asks for.
+
+        Raises:
+            UnknownNameError: when no model of that name asks for a training set.
+            InvalidDefinitionError: when it asks for several, or its spine is known only when dbt compiles it.
+        """
+
+        asked = list(self._requests(self._node(name)))
+        if len(asked) != 1 or asked[0]["spine"] is None:
+            raise InvalidDefinitionError(
+                "which relation is its spine is known only when dbt compiles it",
+                where=f"model {name}",
+                fix="keep one training set in it with one ref, or name the spine in YAML: meta.penstock.training_set",
+            )
+        from penstock.training_sets import request_of, types_of_contracts
+
+        wanted = {argument: value for argument, value in asked[0].items() if argument != "kind"}
+        return request_of(wanted, types_of_contracts(self._project.dbt_manifest))
+
+    def compile(self, request: TrainingSetRequest | str, dialect: Dialect = "spark") -> CompiledTrainingSet:
+        """Compile a training set, or that of a dbt model, to SQL; no engine is started.
+
+        Raises:
+            PenstockError: when the request has no answer.
+        """
+        from penstock.training_sets import compile_training_set
+
+        return compile_training_set(self._project.definitions, self._asked(request), dialect)
+
+    def dataframe(self, request: TrainingSetRequest | str) -> DataFrame:
+        """A training set as a Spark DataFrame, which nothing has been read for yet. Errors as for `compile`."""
+        return self._project.spark.sql(self.compile(request).sql)
+
+    def explain(self, request: TrainingSetRequest | str, dialect: Dialect = "spark") -> Explanation:
+        """How a training set is answered; no engine is started. Errors as for `compile`."""
+        from penstock.training_sets.explain import explain
+
+        return explain(self._project.definitions, self._asked(request), dialect)
+
+    def _asked(self, request: TrainingSetRequest | str) -> TrainingSetRequest:
+        """The request with the types that dbt's contracts declare, where it has none of its own."""
+        from penstock.training_sets import types_of_contracts
+
+        asked = self.request(request) if isinstance(request, str) else request
+        return asked if asked.types else replace(asked, types=types_of_contracts(self._project.dbt_manifest))
+
+    def built(self, name: str) -> TrainingSet:
+        """The training set of a dbt model as its last build left it. Spark is started.
+
+        Raises:
+            UnknownNameError: when no model of that name asks for a training set.
+        """
+        table = self._node(name)["relation_name"]
+        found = reproduce.built_set(self._project.spark, table)
+        if found is None:
+            return TrainingSet(name, table)
+        return TrainingSet(name, table, found.version, found.rows, found.built_at, found.record, found.written_since)
+
+    def all_built(self) -> list[TrainingSet]:
+        """All training sets of the project. Spark is started."""
+        return [self.built(name) for name in self.names()]
+
+    def rebuild(self, name: str, *, verify: bool = True, into: str | None = None) -> Rebuilt:
+        """Make a training set again from the record of its table.
+
+        Args:
+            name: The dbt model.
+            verify: Compare what is made with the table.
+            into: A new table for what the record makes; nothing is written when None.
+
+        Raises:
+            UnknownNameError: when no model of that name asks for a training set.
+            InvalidRequestError: when its table has no record, or an input has no versions.
+            EnvironmentProblem: when a version of an input is gone.
+            NotReproduced: when the record makes something else than the table holds.
+        """
+        spark, built = self._project.spark, self.built(name)
+        if built.version is None:
+            raise InvalidRequestError("it is not built", where=f"model {name}", fix=f"dbt build --select {name}")
+        if built.record is None:
+            raise InvalidRequestError(
+                f"{built.table} does not say what it was made from",
+                where=f"model {name}",
+                fix="build it as one training set, with materialized='table' and file_format='delta'",
+            )
+        record = built.record
+        if built.written_since is not None:
+            raise InvalidRequestError(
+                f"{built.table} has been written to since it was built ({built.written_since})",
+                where=f"model {name}",
+                fix=f"dbt build --full-refresh --select {name}",
+            )
+        fix = f"dbt build --select {name} makes a new set; penstock maintain takes no version that a set has read"
+        with reproduce.inputs_of(spark, record, fix):
+            self._check_spine(record)
+            return self._made(built, record, verify, into)
+
+    def _check_spine(self, record: Record) -> None:
+        with self._step("comparing the spine"):
+            rows, checksum = reproduce.checksum_of(self._project.spark.sql(record.spine.sql))
+        if (rows, checksum) != (record.spine.rows, record.spine.checksum):
+            raise NotReproduced(
+                f"the spine is not what it was: {rows} rows with checksum {checksum}, "
+                f"not {record.spine.rows} rows with {record.spine.checksum}",
+                where=record.spine.sql,
+            )
+
+    def _made(self, built: TrainingSet, record: Record, verify: bool, into: str | None) -> Rebuilt:
+        spark = self._project.spark
+        made = spark.sql(record.sql)
+        if into is not None:
+            with self._step(f"writing {into}"):
+                made = _written(made, into, record.properties())
+        found = Rebuilt(built.name, built.table, built.version or 0, self._changed(record))
+        return self._compared(found, made) if verify else found
+
+    def _compared(self, found: Rebuilt, made: DataFrame) -> Rebuilt:
+        table = self._project.spark.sql(f"SELECT * FROM {found.table} VERSION AS OF {found.version}")
+        with self._step("making it again"):
+            rows, checksum = reproduce.checksum_of(table)
+            other = reproduce.checksum_of(made)
+        found = replace(found, rows=rows, checksum=checksum, rebuilt=other[1])
+        if other == (rows, checksum):
+            return found
+        with self._step("comparing row by row"):
+            apart = reproduce.difference(table, made)
+        if not apart.is_none:
+            raise NotReproduced(
+                f"its record makes other rows: {_in_words(apart)}",
+                where=f"{found.table} version {found.version}: {rows} rows, checksum {checksum}; "
+                f"the record: {other[0]} rows, checksum {other[1]}",
+                fix="something has written to a version, or the SQL reads what is no table: a clock, random numbers",
+            )
+        return replace(found, last_digits=apart.last_digits)
+
+    def _changed(self, record: Record) -> tuple[str, ...]:
+        """The definitions that are not what they were."""
+        try:
+            now = definitions_used(self._project.definitions, record.request["features"], record.request["labels"])
+        except PenstockError:  # one of them is gone
+            now = {}
+        return tuple(sorted(n for n in {*now, *record.definitions} if now.get(n) != record.definitions.get(n)))
+
+    def _step(self, step: str) -> AbstractContextManager[None]:
+        return self._doing(step, partial(spark_engine.how_far, self._project.spark))
+
+    def _node(self, name: str) -> Mapping[str, Any]:
+        nodes = self._nodes()
+        if name not in nodes:
+            raise UnknownNameError.of("training set", name, nodes, fix="penstock training list")
+        return nodes[name]
+
+    def _nodes(self) -> dict[str, Mapping[str, Any]]:
+        nodes: Iterable[Mapping[str, Any]] = self._project.dbt_manifest["nodes"].values()
+        return {n["name"]: n for n in nodes if any(True for _ in self._requests(n))}
+
+    def _requests(self, node: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        return (r for r in requests_in(node["config"].get("meta")) if r["kind"] == "training_set")
+
+
+def _in_words(found: reproduce.Difference) -> str:
+    parts = [f"{found.rows} rows are on one side only"] if found.rows else []
+    parts += [f"{count} values of {column} differ" for column, count in found.values.items()]
+    return ", ".join(parts)
+
+
+def _written(made: DataFrame, table: str, properties: Mapping[str, str]) -> DataFrame:
+    writer = made.writeTo(table).using("delta")
+    for name, value in properties.items():
+        writer = writer.tableProperty(name, value)
+    writer.create()
+    return made.sparkSession.table(table)

@@ -1,0 +1,1 @@
+{{ penstock.training_set() }}
