@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +104,30 @@ def versions_of(model: SemanticModel) -> Versions | None:
         None if tie_break is None else _of_a_row(tie_break, f"{where}, tie_break"),
         None if deleted is None else _of_a_row(deleted, f"{where}, deleted"),
     )
+
+
+def declared_sql(model: SemanticModel) -> Iterator[tuple[str, str]]:
+    """Each SQL expression that `meta` has for the model's rows, with the key that it stands under.
+
+    Raises:
+        InvalidDefinitionError: It says something that makes no sense.
+        UnknownNameError: A key of `meta.penstock` is a near miss of one of ours.
+    """
+    if not model.meta.get("penstock"):
+        return
+    where = f"semantic model {model.name}"
+    declared, versions = _declared(model.meta, where), versions_of(model)
+    if declared is not None and declared.known_at is not None:
+        yield "known_at", declared.known_at.sql("spark")
+    tie_break = _section(model.meta, where).get("tie_break")
+    if tie_break is not None:
+        yield "tie_break", str(tie_break)
+    if versions is not None:
+        if declared is not None:
+            knowledge_of(model)  # not always
+        yield from (("version_of", thing) for thing in versions.thing)
+        if versions.deleted is not None:
+            yield "deleted", versions.deleted
 
 
 def declares(meta: Mapping[str, Any]) -> bool:

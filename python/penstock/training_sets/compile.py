@@ -9,6 +9,7 @@ from sqlglot import exp
 from penstock.errors import InvalidRequestError
 from penstock.semantic.expressions import failure
 from penstock.semantic.render import render
+from penstock.training_sets.checks import check_spine, check_values
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.from_rows import from_rows
 from penstock.training_sets.request import CompiledTrainingSet, TrainingSetRequest
@@ -55,8 +56,10 @@ def compile_training_set(
     target = known_dialect(dialect)
     wanted = [parse_feature(text) for text in request.features]
     _check_names(request, wanted)
+    check_spine(request)
     resolver = Resolver(manifest, request, target)
     features = [resolver.feature(f) for f in wanted]
+    check_values(resolver)
     keys = {entity: f"_key_{i}" for i, entity in enumerate(request.spine.entities)}
     steps, last, joined = _steps(resolver, keys, target)
     sql = render(_answer(features, steps, last, joined), target)

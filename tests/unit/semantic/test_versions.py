@@ -24,6 +24,7 @@ from penstock.errors import InvalidDefinitionError, PenstockError, UnknownNameEr
 from penstock.manifest.load import load_manifest
 from penstock.manifest.model import SemanticManifest
 from penstock.semantic import MetricRequest, compile_request, metric_view, reasons_against
+from penstock.semantic.explain import explain
 from penstock.semantic.key_checks import key_checks
 
 MODELS = ("orders", "refunds", "visits", "balances", "customers", "regions", "prices")
@@ -168,6 +169,13 @@ def test_a_metric_view_has_the_present_versions() -> None:
     sql = sqlglot.transpile(f"SELECT {measures} FROM ({made['source']}) GROUP BY 1", read="spark", write="duckdb")[0]
     request = MetricRequest(("revenue", "buyers"), ("customer__name",))
     assert ordered(HISTORY.execute(sql).fetchall()) == _rows(KNOWN[""], PLAIN, request)
+
+
+def test_an_explanation_says_that_versions_are_read() -> None:
+    told = explain(VERSIONED, MetricRequest(("revenue",), ("customer__name",)), "duckdb")
+    text = "sum of amount over the rows of orders, of each v_id the version known last, by ordered_at"
+    assert told.parts["revenue"] == text
+    assert {s.table for s in told.scans} == set(told.query.relations) == {"shop.orders", "shop.customers"}
 
 
 def test_versions_known_at_one_time_fail_without_a_tie_break() -> None:
