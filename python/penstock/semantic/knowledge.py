@@ -54,12 +54,6 @@ def knowledge_of(model: SemanticModel, metric: Metric | None = None) -> Knowledg
         InvalidDefinitionError: Neither of them says so, or one contradicts itself.
     """
     own = _declared(metric.meta, f"metric {metric.name}") if metric else None
-    if metric and {"version_of", "deleted"} & set(_section(metric.meta, f"metric {metric.name}")):
-        raise InvalidDefinitionError(
-            "of what rows are versions is the same for all metrics",
-            where=f"metric {metric.name}, meta.penstock",
-            fix="declare version_of and deleted on the semantic model",
-        )
     found = own or _declared(model.meta, f"semantic model {model.name}")
     if found is None:
         raise InvalidDefinitionError(
@@ -67,7 +61,7 @@ def knowledge_of(model: SemanticModel, metric: Metric | None = None) -> Knowledg
             where=f"semantic model {model.name}" + (f", metric {metric.name}" if metric else ""),
             fix=_HOW,
         )
-    if found.always and versions_of(model) is not None:
+    if versions_of(model, metric) is not None and found.always:
         raise InvalidDefinitionError(
             "version_of tells which row was known last, and with known_at: always no row is known at any time",
             where=f"semantic model {model.name}" + (f", metric {metric.name}" if metric else ""),
@@ -76,13 +70,19 @@ def knowledge_of(model: SemanticModel, metric: Metric | None = None) -> Knowledg
     return found
 
 
-def versions_of(model: SemanticModel) -> Versions | None:
+def versions_of(model: SemanticModel, metric: Metric | None = None) -> Versions | None:
     """How rows of `model` supersede each other; None where each row stands for itself.
 
     Raises:
-        InvalidDefinitionError: `version_of` or `deleted` is no SQL expression over a row.
+        InvalidDefinitionError: `version_of` or `deleted` is no SQL expression over a row, or a metric has one.
         UnknownNameError: A key of `meta.penstock` is a near miss of one of ours.
     """
+    if metric and {"version_of", "deleted"} & set(_section(metric.meta, f"metric {metric.name}")):
+        raise InvalidDefinitionError(
+            "of what rows are versions is the same for all metrics",
+            where=f"metric {metric.name}, meta.penstock",
+            fix="declare version_of and deleted on the semantic model",
+        )
     if not model.meta.get("penstock"):
         return None
     where = f"semantic model {model.name}"

@@ -231,9 +231,10 @@ def test_bad_declarations(section: dict[str, Any], error: type[PenstockError], w
     assert "semantic model orders" in str(found.value)
 
 
-def test_a_metric_says_nothing_of_versions() -> None:
+@pytest.mark.parametrize("of_model", [VERSIONS, {"known_at": "v_known"}, {}])
+def test_a_metric_says_nothing_of_versions(of_model: dict[str, Any]) -> None:
     raw = copy.deepcopy(shop.MANIFEST)
-    raw["semantic_models"][0]["config"] = {"meta": {"penstock": VERSIONS}}
+    raw["semantic_models"][0]["config"] = {"meta": {"penstock": of_model}}
     raw["metrics"].append(shop._simple("m", "orders", "sum", "amount", meta={"penstock": {"version_of": "v_id"}}))
     with pytest.raises(InvalidDefinitionError, match="the same for all metrics"):
         compile_request(load_manifest(raw), MetricRequest(("m",)), "duckdb")
