@@ -97,6 +97,8 @@ def _leaf(leaf: Leaf) -> str:
             f"of {spec.semantic_model} {before} of the same {leaf.conversion.entity}"
         )
     words = [f"{spec.agg} of {spec.expr} over the rows of {spec.semantic_model}"]
+    if leaf.known is not None and leaf.known.versions is not None:
+        words.append(f"of each {', '.join(leaf.known.versions.thing)} the version known last")
     if spec.time_dimension:
         words.append(f"by {spec.time_dimension}")
     if spec.non_additive:

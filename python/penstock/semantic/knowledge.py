@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,12 +57,6 @@ def knowledge_of(model: SemanticModel, metric: Metric | None = None) -> Knowledg
         InvalidDefinitionError: Neither of them says so, or one contradicts itself.
     """
     own = _declared(metric.meta, f"metric {metric.name}") if metric else None
-    if metric and {"version_of", "deleted"} & set(_section(metric.meta, f"metric {metric.name}")):
-        raise InvalidDefinitionError(
-            "of what rows are versions is the same for all metrics",
-            where=f"metric {metric.name}, meta.penstock",
-            fix="declare version_of and deleted on the semantic model",
-        )
     found = own or _declared(model.meta, f"semantic model {model.name}")
     if found is None:
         raise InvalidDefinitionError(
@@ -70,7 +64,7 @@ def knowledge_of(model: SemanticModel, metric: Metric | None = None) -> Knowledg
             where=f"semantic model {model.name}" + (f", metric {metric.name}" if metric else ""),
             fix=_HOW,
         )
-    if found.always and versions_of(model) is not None:
+    if versions_of(model, metric) is not None and found.always:
         raise InvalidDefinitionError(
             "version_of tells which row was known last, and with known_at: always no row is known at any time",
             where=f"semantic model {model.name}" + (f", metric {metric.name}" if metric else ""),
@@ -79,13 +73,19 @@ def knowledge_of(model: SemanticModel, metric: Metric | None = None) -> Knowledg
     return found
 
 
-def versions_of(model: SemanticModel) -> Versions | None:
+def versions_of(model: SemanticModel, metric: Metric | None = None) -> Versions | None:
     """How rows of `model` supersede each other; None where each row stands for itself.
 
     Raises:
-        InvalidDefinitionError: `version_of` or `deleted` is no SQL expression over a row.
+        InvalidDefinitionError: `version_of` or `deleted` is no SQL expression over a row, or a metric has one.
         UnknownNameError: A key of `meta.penstock` is a near miss of one of ours.
     """
+    if metric and {"version_of", "deleted"} & set(_section(metric.meta, f"metric {metric.name}")):
+        raise InvalidDefinitionError(
+            "of what rows are versions is the same for all metrics",
+            where=f"metric {metric.name}, meta.penstock",
+            fix="declare version_of and deleted on the semantic model",
+        )
     if not model.meta.get("penstock"):
         return None
     where = f"semantic model {model.name}"
@@ -107,6 +107,30 @@ def versions_of(model: SemanticModel) -> Versions | None:
         None if tie_break is None else _of_a_row(tie_break, f"{where}, tie_break"),
         None if deleted is None else _of_a_row(deleted, f"{where}, deleted"),
     )
+
+
+def declared_sql(model: SemanticModel) -> Iterator[tuple[str, str]]:
+    """Each SQL expression that `meta` has for the model's rows, with the key that it stands under.
+
+    Raises:
+        InvalidDefinitionError: It says something that makes no sense.
+        UnknownNameError: A key of `meta.penstock` is a near miss of one of ours.
+    """
+    if not model.meta.get("penstock"):
+        return
+    where = f"semantic model {model.name}"
+    declared, versions = _declared(model.meta, where), versions_of(model)
+    if declared is not None and declared.known_at is not None:
+        yield "known_at", declared.known_at.sql("spark")
+    tie_break = _section(model.meta, where).get("tie_break")
+    if tie_break is not None:
+        yield "tie_break", str(tie_break)
+    if versions is not None:
+        if declared is not None:
+            knowledge_of(model)  # not always
+        yield from (("version_of", thing) for thing in versions.thing)
+        if versions.deleted is not None:
+            yield "deleted", versions.deleted
 
 
 def declares(meta: Mapping[str, Any]) -> bool:

@@ -40,7 +40,7 @@ def known_of(model: SemanticModel, metric: Metric | None, before: dt.datetime | 
     Raises:
         InvalidDefinitionError: Neither the metric nor its semantic model declares when rows are known.
     """
-    versions = versions_of(model)
+    versions = versions_of(model, metric)
     if before is None and versions is None:
         return None
     declared = knowledge_of(model, metric)

@@ -11,6 +11,7 @@ from penstock.errors import PenstockError, nearest
 from penstock.manifest.model import Metric, SemanticManifest, SemanticModel
 from penstock.semantic.catalog import Catalog, catalog_of
 from penstock.semantic.compile import compile_request
+from penstock.semantic.knowledge import declared_sql
 from penstock.semantic.names import METRIC_TIME, finer_or_same, is_standard
 from penstock.semantic.request import MetricName, MetricRequest
 from penstock.semantic.resolve import facts_of, time_grain
@@ -65,6 +66,11 @@ def _in_model(catalog: Catalog, model: SemanticModel, known: Collection[str] | N
             )
     for dimension in model.dimensions:
         yield from _in_expression(dimension.expr, f"{where}, dimension {dimension.name}", known)
+    try:
+        for key, sql in declared_sql(model):
+            yield from _in_expression(sql, f"{where}, {key}", known)
+    except PenstockError as error:
+        yield _problem(error, where)
     if model.dimensions and not catalog.prefixes(model):
         yield Problem(
             where,

@@ -9,6 +9,7 @@ from sqlglot import exp
 from penstock.errors import InvalidRequestError
 from penstock.semantic.expressions import failure
 from penstock.semantic.render import render
+from penstock.training_sets.checks import check_spine, check_values
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.from_rows import from_rows
 from penstock.training_sets.labels import Label, matured, parse_label
@@ -88,8 +89,11 @@ def resolved(
     """The values that a request needs, and its features and labels over them. Errors are those of the compiler."""
     wanted = [*map(parse_feature, request.features), *map(parse_label, request.labels)]
     _check_names(request, wanted)
+    check_spine(request)
     resolver = Resolver(manifest, request, dialect)
-    return resolver, [resolver.label(f) if isinstance(f, Label) else resolver.feature(f) for f in wanted]
+    features = [resolver.label(f) if isinstance(f, Label) else resolver.feature(f) for f in wanted]
+    check_values(resolver)
+    return resolver, features
 
 
 def _check_names(request: TrainingSetRequest, wanted: list[MetricFeature | ColumnFeature | Label]) -> None:

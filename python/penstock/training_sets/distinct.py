@@ -90,7 +90,7 @@ class DistinctEvents:
         ever = life.is_ever()
         assert ever is not None
         # what is open for good ends after all times
-        end = exp.Coalesce(this=life.end(), expressions=[_NEVER.copy()])
+        end = life.end() if life.length else exp.Coalesce(this=life.end(), expressions=[_NEVER.copy()])
         lives = exp.Select().from_(exp.alias_(exp.Subquery(this=self._rows()), "_rows", table=True), copy=False)
         lives = lives.select(column("_key"), column("_value"), column("_entry"), copy=False)
         lives = lives.select(exp.alias_(end, "_end"), copy=False).where(*self._there(), ever, copy=False)

@@ -101,6 +101,22 @@ BREAKS: dict[str, tuple[Any, tuple[str, ...]]] = {
         lambda raw, named: named["refunds"].update(defaults={"agg_time_dimension": "refund_at"}),
         ("semantic model refunds, agg_time_dimension: there is no dimension 'refund_at'", "'refunded_at'"),
     ),
+    "a missing column by which rows are versions": (
+        lambda raw, named: named["customers"].update(
+            config={"meta": {"penstock": {"known_at": "joined_at", "version_of": ["region_id", "custmer_id"]}}}
+        ),
+        ("semantic model customers, version_of: unknown column 'custmer_id'", "'customer_id'"),
+    ),
+    "a missing column of when rows are known": (
+        lambda raw, named: named["customers"].update(config={"meta": {"penstock": {"known_at": "joined"}}}),
+        ("semantic model customers, known_at: unknown column 'joined'", "'joined_at'"),
+    ),
+    "versions of timeless rows": (
+        lambda raw, named: named["customers"].update(
+            config={"meta": {"penstock": {"known_at": "always", "version_of": "customer_id"}}}
+        ),
+        ("semantic model customers: version_of tells which row was known last",),
+    ),
     "an unreachable dimension": (
         lambda raw, named: named["member_revenue"].update(
             filter={"where_filters": [{"where_sql_template": "{{ Dimension('visit__channel') }} = 'ad'"}]}

@@ -24,6 +24,7 @@ from penstock.errors import InvalidDefinitionError, PenstockError, UnknownNameEr
 from penstock.manifest.load import load_manifest
 from penstock.manifest.model import SemanticManifest
 from penstock.semantic import MetricRequest, compile_request, metric_view, reasons_against
+from penstock.semantic.explain import explain
 from penstock.semantic.key_checks import key_checks
 
 MODELS = ("orders", "refunds", "visits", "balances", "customers", "regions", "prices")
@@ -170,6 +171,13 @@ def test_a_metric_view_has_the_present_versions() -> None:
     assert ordered(HISTORY.execute(sql).fetchall()) == _rows(KNOWN[""], PLAIN, request)
 
 
+def test_an_explanation_says_that_versions_are_read() -> None:
+    told = explain(VERSIONED, MetricRequest(("revenue",), ("customer__name",)), "duckdb")
+    text = "sum of amount over the rows of orders, of each v_id the version known last, by ordered_at"
+    assert told.parts["revenue"] == text
+    assert {s.table for s in told.scans} == set(told.query.relations) == {"shop.orders", "shop.customers"}
+
+
 def test_versions_known_at_one_time_fail_without_a_tie_break() -> None:
     untold = {name: text for name, text in VERSIONS.items() if name != "tie_break"}
     manifest = _manifest({"known_at": "v_known"}, orders=untold)
@@ -177,7 +185,9 @@ def test_versions_known_at_one_time_fail_without_a_tie_break() -> None:
     with pytest.raises(duckdb.Error, match="orders has versions of one thing that are known at one time"):
         HISTORY.execute(sql).fetchall()
     assert KNOWN[""].execute(sql).fetchall()  # where no two are, nothing is to be told apart
-    assert _checks(HISTORY, manifest)["semantic model orders, version_of"] > 0
+    blunt = _manifest({"known_at": "v_known"}, orders={**VERSIONS, "tie_break": "v_tie > 9"})
+    for told in (manifest, blunt):  # a tie-break that tells nothing apart is one for the check only
+        assert _checks(HISTORY, told)["semantic model orders, version_of"] > 0
 
 
 def test_keys_are_checked_among_the_last_versions() -> None:
@@ -221,9 +231,10 @@ def test_bad_declarations(section: dict[str, Any], error: type[PenstockError], w
     assert "semantic model orders" in str(found.value)
 
 
-def test_a_metric_says_nothing_of_versions() -> None:
+@pytest.mark.parametrize("of_model", [VERSIONS, {"known_at": "v_known"}, {}])
+def test_a_metric_says_nothing_of_versions(of_model: dict[str, Any]) -> None:
     raw = copy.deepcopy(shop.MANIFEST)
-    raw["semantic_models"][0]["config"] = {"meta": {"penstock": VERSIONS}}
+    raw["semantic_models"][0]["config"] = {"meta": {"penstock": of_model}}
     raw["metrics"].append(shop._simple("m", "orders", "sum", "amount", meta={"penstock": {"version_of": "v_id"}}))
     with pytest.raises(InvalidDefinitionError, match="the same for all metrics"):
         compile_request(load_manifest(raw), MetricRequest(("m",)), "duckdb")

@@ -12,14 +12,16 @@ import pytest
 
 import penstock.training_sets
 from penstock.manifest.model import Aggregation, Dimension, Entity, Metric, Relation, SemanticManifest, SemanticModel
+from penstock.semantic import MetricRequest, compile_request
 from penstock.training_sets import parse_feature
 
-PAGE = (Path(__file__).parents[3] / "docs" / "training_sets.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "training_sets.md").read_text()
 
 
-def _table(header: str) -> list[dict[str, str]]:
+def _table(header: str, page: str = PAGE) -> list[dict[str, str]]:
     """The rows of the table that begins with this header."""
-    lines = iter(PAGE[PAGE.index(header) :].splitlines())
+    lines = iter(page[page.index(header) :].splitlines())
     names = _cells(next(lines))
     next(lines)
     rows = []
@@ -40,14 +42,14 @@ def _shown(value: Any) -> str:
     return "NULL" if value is None else str(value)
 
 
-def _manifest() -> SemanticManifest:
+def _manifest(table: str = "flights", **knowledge: str) -> SemanticManifest:
     flights = SemanticModel(
         "flights",
-        Relation("flights", "flights", ""),
+        Relation(table, table, ""),
         entities=(Entity("flight", "primary", "id"), Entity("carrier", "foreign", "carrier")),
         dimensions=(Dimension("departed_at", "time", "departed_at", grain="minute"),),
         time_dimension="departed_at",
-        meta={"penstock": {"known_at": "landed_at"}},
+        meta={"penstock": knowledge or {"known_at": "landed_at"}},
     )
     metrics = {
         name: Metric(name, "simple", aggregation=Aggregation("flights", "sum", expr, "departed_at"))
@@ -77,6 +79,35 @@ def test_the_example() -> None:
     names = [d[0] for d in result.description]
     found = [dict(zip(names, map(_shown, row), strict=True)) for row in result.fetchall()]
     assert found == _table("| id | carrier | at | carrier__total_delay__5h |")
+
+
+def _corrected() -> tuple[duckdb.DuckDBPyConnection, SemanticManifest]:
+    connection = duckdb.connect()
+    types = {"id": "INT", "carrier": "TEXT", "delay": "INT", "gone": "BOOLEAN"}
+    _create(connection, "corrected_flights", _table("| id | carrier | departed_at | known_at |"), types)
+    return connection, _manifest("corrected_flights", known_at="known_at", version_of="id", deleted="gone")
+
+
+def test_the_example_of_corrections() -> None:
+    connection, manifest = _corrected()
+    wanted = _table("| label | carrier | at |")
+    labels = [{name: row[name] for name in ("label", "carrier", "at")} for row in wanted]
+    _create(connection, "labels", labels, {"label": "INT", "carrier": "TEXT"})
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    for text in (code, code.replace('"flights": {', '"corrected_flights": {')):  # types unknown, and known
+        compiled: Any = eval(text, {"manifest": manifest, **vars(penstock.training_sets)})
+        result = connection.execute(f"SELECT * FROM ({compiled.sql}) ORDER BY label")
+        names = [d[0] for d in result.description]
+        assert [dict(zip(names, map(_shown, row), strict=True)) for row in result.fetchall()] == wanted
+
+
+def test_what_bi_says_of_the_corrections() -> None:
+    connection, manifest = _corrected()
+    for row in _table("| known_at | AA | BB |", (DOCS / "metrics.md").read_text()):
+        moment = None if row["known_at"] == "(none)" else row["known_at"]
+        request = MetricRequest(("total_delay",), ("carrier",), known_at=moment)
+        found = dict(connection.execute(compile_request(manifest, request, "duckdb").sql).fetchall())
+        assert {carrier: _shown(found.get(carrier)) for carrier in ("AA", "BB")} == {k: row[k] for k in ("AA", "BB")}
 
 
 @pytest.mark.parametrize("row", _table("| text | value | column |"), ids=lambda row: row["column"])

@@ -200,3 +200,80 @@ def test_no_features_and_other_dialects() -> None:
     assert "at least one feature" in _refused().what
     with pytest.raises(UnknownNameError, match="unknown dialect 'postgres'"):
         compile_training_set(manifest(), TrainingSetRequest(SPINE, ("thing.total to date",)), "postgres")
+
+
+LABELS = {"thing": "string", "place": "string", "owner": "bigint", "at": "timestamp"}
+
+
+@pytest.mark.parametrize(
+    ("spine", "labels", "what"),
+    [
+        (replace(SPINE, at="att"), LABELS, "unknown column 'att'"),
+        (replace(SPINE, entities={"thing": "thng"}), LABELS, "unknown column 'thng'"),
+        (replace(SPINE, columns=("thing", "nothing")), LABELS, "unknown column 'nothing'"),
+        (SPINE, {**LABELS, "at": "string"}, "its time 'at' is no date or timestamp: it is declared as string"),
+        (SPINE, {**LABELS, "at": "bigint"}, "it is declared as bigint"),
+        (
+            SPINE,
+            {**LABELS, "thing": "bigint"},
+            "the spine's 'thing' is a number and the key of 'thing' in 'events' a text",
+        ),
+    ],
+)
+def test_spines_whose_types_are_known(spine: Spine, labels: dict[str, str], what: str) -> None:
+    error = _refused("thing.total to date", spine=spine, types={"events": {"thing": "varchar(9)"}, "`labels`": labels})
+    assert what in error.what
+    assert error.where == "the spine labels"
+
+
+@pytest.mark.parametrize("at", ["date", "timestamp", "timestamp_ntz", "timestamp with time zone", "no such type"])
+def test_spines_whose_types_are_as_they_have_to_be(at: str) -> None:
+    types = {"events": {"thing": "varchar(9)"}, "labels": {**LABELS, "at": at, "thing": "string"}}
+    assert compile_training_set(manifest(), TrainingSetRequest(SPINE, ("thing.total to date",), types=types), "duckdb")
+
+
+@pytest.mark.parametrize(
+    ("column", "what"),
+    [("happened_at", "its event time is no date or timestamp: events.happened_at"), ("known_at", "its known_at is no")],
+)
+@pytest.mark.parametrize("text", ["thing.total over 3 days", "thing.lightest over 3 days", "thing.events.n"])
+def test_times_that_are_text(column: str, what: str, text: str) -> None:
+    error = _refused(text, types={"events": {"happened_at": "timestamp", "n": "int", column: "string"}})
+    assert isinstance(error, InvalidDefinitionError)
+    assert what in error.what
+    assert error.where == "semantic model events"
+    assert "cast" in error.fix
+
+
+VERSIONS = {"known_at": "known_at", "version_of": "id", "deleted": "flag"}
+KNOWN_ALWAYS = {"penstock": {"known_at": "always"}}
+
+
+def test_versions_are_refused_where_they_have_no_answer() -> None:
+    timeless = _with_meta("places", {"penstock": {"known_at": "always", "version_of": "place"}})
+    assert "no row is known at any time" in _refused("place.places.country", world=timeless).what
+    valid = _with_meta("prices", {"penstock": {"delay": "0 seconds", "version_of": "id"}})
+    assert "which row is valid by what was known then" in _refused("thing.prices.price", world=valid).what
+    held = _with_meta("events", {"penstock": VERSIONS})
+    assert "needs all rows of the past" in _refused("thing.middle to date", world=held).what
+    always = replace(held, metrics={**held.metrics, "m": simple("m", "sum", "n", meta=KNOWN_ALWAYS)})
+    assert "no row is known at any time" in _refused("thing.m to date", world=always).what
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "shapes"),
+    [
+        ("thing.total to date", True, ("lifetimes",)),
+        ("thing.total to date", False, ("rows",)),
+        ("thing.total over 3 days", True, ("lifetimes",)),
+        ("thing.lightest to date", True, ("rows",)),
+        ("thing.kinds to date", False, ("lifetimes",)),
+        ("thing.events.n", True, ("rows",)),
+        ("event.events.n", True, ("latest",)),
+    ],
+)
+def test_the_shape_of_what_can_be_corrected(text: str, typed: bool, shapes: tuple[str, ...]) -> None:
+    spine = replace(SPINE, entities={**SPINE.entities, "event": "event"})
+    request = TrainingSetRequest(spine, (text,), types=TYPES if typed else {})
+    compiled = compile_training_set(_with_meta("events", {"penstock": VERSIONS}), request, "duckdb")
+    assert compiled.features[0].shapes == shapes
