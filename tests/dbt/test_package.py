@@ -199,6 +199,24 @@ def test_a_training_set_on_other_data(shops: Built) -> None:
     ]
 
 
+def test_a_training_set_with_rows_that_did_not_happen(shops: Built) -> None:
+    cities = {1: "Turin", 2: "Oslo", 3: "Oslo"}
+    # the shop that was visited, the other shops, and those others that had sold something by then
+    visits = {
+        1: ("train", 1, (2, 3), (2,)),
+        2: ("train", 1, (2, 3), (2,)),
+        3: (None, 1, (2, 3), (2,)),
+        4: ("test", 2, (1, 3), (1, 3, 9)),
+        5: ("test", 7, (1, 2, 3), (1, 2, 3, 9)),
+    }
+    expected = []
+    for visit, (part, visited, *others) in visits.items():
+        for candidates, not_visited in zip(("shops", "later"), others, strict=True):
+            came = [(visited, 1), *((shop, 0) for shop in not_visited)]
+            expected += [(candidates, visit, shop, label, part, cities.get(shop)) for shop, label in came]
+    assert shops.rows("visits_with_negatives") == sorted(expected, key=repr)
+
+
 def test_a_model_is_trained_and_scores(shops: Built) -> None:
     # Two or three visits mean a purchase, in every example: one split of a tree says so.
     assert shops.rows("scores") == sorted(((i, float(i % 4 > 1)) for i in range(80)), key=repr)
@@ -244,6 +262,8 @@ def test_requests_are_edges_of_the_consumers_graph(shops: Built) -> None:
     models = {"model.shops.orders", "model.shops.shops"}
     assert set(nodes["model.shops.revenue_by_city"]["depends_on"]["nodes"]) >= metrics | models
     assert "seed.shops.visits" in nodes["model.shops.visits_training"]["depends_on"]["nodes"]
+    drawn_from = {"seed.shops.visits", "model.shops.shops", "model.shops.orders"}
+    assert drawn_from <= set(nodes["model.shops.visits_with_negatives"]["depends_on"]["nodes"])
 
 
 def test_the_package_comes_from_git_too(python: Path, tmp_path: Path) -> None:
