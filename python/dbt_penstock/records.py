@@ -18,7 +18,7 @@ from sqlglot.errors import SqlglotError
 from penstock import __version__
 from penstock.semantic.as_of import read_as_of, tables_in
 from penstock.training_sets.checksum import checksum, checksum_query
-from penstock.training_sets.record import Record, SpineRecord, definitions_used
+from penstock.training_sets.record import SETTINGS, Record, SpineRecord, definitions_used
 
 _log = logging.getLogger("penstock.training_sets")
 
@@ -71,6 +71,7 @@ def _record(model: Any, manifest: Any, adapter: Any) -> Record | None:
         inputs=inputs,
         spine=_spine(adapter, _pinned(rows, inputs)),
         definitions=definitions_used(definitions, request["features"], request["labels"]),
+        session={name: str(_rows(adapter, f"SET {name}")[0]["value"]) for name in SETTINGS},
         request=request,
         penstock=__version__,
     )

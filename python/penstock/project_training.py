@@ -207,6 +207,8 @@ class TrainingSets:
 
     def _compared(self, found: Rebuilt, made: DataFrame) -> Rebuilt:
         table = self._project.spark.sql(f"SELECT * FROM {found.table} VERSION AS OF {found.version}")
+        if set(made.columns) == set(table.columns):  # a contract may have put them into another order
+            made = made.select(*table.columns)
         with self._step("making it again"):
             rows, checksum = reproduce.checksum_of(table)
             other = reproduce.checksum_of(made)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from penstock.engines.maintain import Upkeep, maintain, recorded_pins
-from penstock.engines.reproduce import old_versions
+from penstock.engines.reproduce import OLD_VERSIONS
+from penstock.engines.spark import with_settings
 from penstock.maintenance import Policy
 from penstock.semantic.durations import Duration
 from penstock.training_sets.record import Record, SpineRecord
@@ -37,7 +38,7 @@ def facts(spark: SparkSession) -> Iterator[str]:
 def pinned(spark: SparkSession, version: int, name: str = "upkeep.made") -> None:
     """A table that says it was made from a version of the facts."""
     spine = SpineRecord(f"SELECT * FROM upkeep.facts VERSION AS OF {version}", 10, "")
-    record = Record("SELECT 1", {"upkeep.facts": version}, spine, {}, {}, "0.1.0")
+    record = Record("SELECT 1", {"upkeep.facts": version}, spine, {}, {}, {}, "0.1.0")
     properties = ", ".join(f"'{key}' = {json.dumps(value)}" for key, value in record.properties().items())
     spark.sql(f"CREATE OR REPLACE TABLE {name} USING DELTA TBLPROPERTIES ({properties}) AS SELECT 1 AS x")
 
@@ -54,7 +55,7 @@ def readable(spark: SparkSession) -> dict[int, int]:
     """The sum of each version that can be read."""
     sums = {}
     spark.catalog.clearCache()
-    with old_versions(spark):
+    with with_settings(spark, OLD_VERSIONS):
         for version in SUMS:
             try:
                 rows = spark.sql(f"SELECT id FROM upkeep.facts VERSION AS OF {version}").collect()

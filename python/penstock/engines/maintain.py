@@ -7,12 +7,12 @@ recorded versions and of shallow clones; so an old version stays, and what came 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from penstock.engines.reproduce import old_versions
+from penstock.engines.reproduce import OLD_VERSIONS
+from penstock.engines.spark import with_settings
 from penstock.training_sets.record import record_of
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _vacuum(
     files = _files_of_versions(spark, policy.table, versions, found)
     files |= _files_of_clones(spark, detail["location"], clones, found)
     retain = f"RETAIN {policy.keep.microseconds / 3_600_000_000:.6f} HOURS"
-    with _settings(spark):
+    with with_settings(spark, _SETTINGS):
         if not files:
             _do(spark, f"VACUUM {policy.table} {retain}", found, dry_run=dry_run)
             return
@@ -167,7 +167,7 @@ def _files_of_versions(spark: SparkSession, table: str, versions: Mapping[int, s
     from pyspark.errors import AnalysisException
 
     files: set[str] = set()
-    with old_versions(spark):
+    with with_settings(spark, OLD_VERSIONS):
         for version, who in sorted(versions.items()):
             try:
                 read = spark.sql(f"SELECT * FROM {table} VERSION AS OF {version}").inputFiles()
@@ -234,18 +234,3 @@ def _detail(spark: SparkSession, name: str) -> Any:
     except AnalysisException:  # a view, or nothing
         return None
     return detail if detail["format"] == "delta" else None
-
-
-@contextmanager
-def _settings(spark: SparkSession) -> Iterator[None]:
-    before = {name: spark.conf.get(name, None) for name in _SETTINGS}
-    for name, value in _SETTINGS.items():
-        spark.conf.set(name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                spark.conf.unset(name)
-            else:
-                spark.conf.set(name, value)

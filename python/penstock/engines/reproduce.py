@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from penstock.engines.spark import with_settings
 from penstock.engines.told import told
 from penstock.errors import EnvironmentProblem, InvalidRequestError, PenstockError
 from penstock.training_sets.checksum import checksum, checksum_parts
@@ -17,8 +18,8 @@ from penstock.training_sets.record import Record, record_of
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# Delta refuses to read a version that is older than what VACUUM would spare, whether its files are there or not.
-_OLD_VERSIONS = "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration"
+# With this, versions are read however old they are, if their files are there. Delta refuses them otherwise.
+OLD_VERSIONS = {"spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false"}
 # Operations that leave a table's rows as they are.
 _NO_CHANGE = re.compile(
     r"OPTIMIZE|VACUUM (START|END)|(UN)?SET TBLPROPERTIES|CHANGE COLUMNS?|CLUSTER BY|(ADD|DROP) CONSTRAINT|REORG|"
@@ -93,22 +94,8 @@ def built_set(spark: SparkSession, relation: str) -> BuiltSet | None:
 
 
 @contextmanager
-def old_versions(spark: SparkSession) -> Iterator[None]:
-    """Within, versions are read however old they are, if their files are there."""
-    before = spark.conf.get(_OLD_VERSIONS, None)
-    spark.conf.set(_OLD_VERSIONS, "false")
-    try:
-        yield
-    finally:
-        if before is None:
-            spark.conf.unset(_OLD_VERSIONS)
-        else:
-            spark.conf.set(_OLD_VERSIONS, before)
-
-
-@contextmanager
 def inputs_of(spark: SparkSession, record: Record, fix: str) -> Iterator[None]:
-    """Within, the inputs of a record are read in their versions.
+    """Within, the inputs of a record are read in their versions, under the settings that it was built with.
 
     Raises:
         InvalidRequestError: when an input never had versions.
@@ -123,12 +110,12 @@ def inputs_of(spark: SparkSession, record: Record, fix: str) -> Iterator[None]:
         )
     _check(spark, record, fix, _missing_in_log)
     try:
-        with old_versions(spark):
+        with with_settings(spark, {**OLD_VERSIONS, **record.session}):
             yield
     except PenstockError:
         raise
     except Exception as error:
-        with old_versions(spark):
+        with with_settings(spark, OLD_VERSIONS):
             _check(spark, record, fix, _missing_on_disk)
         shown = told(error, spark)
         if shown is None:
@@ -152,7 +139,7 @@ def _missing_in_log(spark: SparkSession, relation: str, version: int | None) -> 
     from pyspark.errors import AnalysisException
 
     try:
-        with old_versions(spark):
+        with with_settings(spark, OLD_VERSIONS):
             _at(spark, relation, version)
     except AnalysisException as error:
         if error.getCondition() == "TABLE_OR_VIEW_NOT_FOUND":

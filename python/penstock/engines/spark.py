@@ -205,6 +205,22 @@ def how_far(spark: SparkSession) -> str:
     return f"{at}, {stage.numCompletedTasks} of {stage.numTasks} tasks"
 
 
+@contextmanager
+def with_settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Within, a session has these settings; afterwards those that it had."""
+    before = {name: spark.conf.get(name, None) for name in settings}
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        for name, known in before.items():
+            if known is None:
+                spark.conf.unset(name)
+            else:
+                spark.conf.set(name, known)
+
+
 def delta_version(spark: SparkSession, relation: str) -> int | None:
     """The present version of a Delta table; None of anything else.
 

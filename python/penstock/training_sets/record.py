@@ -6,6 +6,7 @@
 | `penstock.training_set.inputs` | JSON: each table that it reads, with its version; null where it has none |
 | `penstock.training_set.spine` | JSON: the query of the spine at its version, its rows and its checksum |
 | `penstock.training_set.definitions` | JSON: the hash of all definitions that are used, and of each |
+| `penstock.training_set.session` | JSON: the settings of Spark that its answer depends on |
 | `penstock.training_set.request` | JSON: the arguments of the macro |
 | `penstock.training_set.version` | the version of Penstock that compiled it |
 """
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from penstock.manifest.model import Metric, SemanticManifest
 
 _PREFIX = "penstock.training_set."
+# The settings by which one statement means different things.
+SETTINGS = ("spark.sql.ansi.enabled", "spark.sql.session.timeZone")
 _NOT_IN_SQL = ("description", "label", "node_id", "private")
 
 
@@ -47,6 +50,7 @@ class Record:
         inputs: The tables that it reads, each with its Delta version; None of a view or a table of another format.
         spine: The rows that it began with.
         definitions: The hash of each definition that is used.
+        session: The settings of Spark under which the statement ran.
         request: What was asked for, as the macro's arguments.
         penstock: The version of Penstock.
     """
@@ -55,6 +59,7 @@ class Record:
     inputs: Mapping[str, int | None]
     spine: SpineRecord
     definitions: Mapping[str, str]
+    session: Mapping[str, str]
     request: Mapping[str, Any]
     penstock: str
 
@@ -80,6 +85,7 @@ class Record:
             "inputs": _json(dict(self.inputs)),
             "spine": _json(asdict(self.spine)),
             "definitions": _json({"hash": self.definitions_hash, "of": dict(self.definitions)}),
+            "session": _json(dict(self.session)),
             "request": _json(dict(self.request)),
             "version": self.penstock,
         }
@@ -96,6 +102,7 @@ def record_of(properties: Mapping[str, str]) -> Record | None:
         inputs=json.loads(found["inputs"]),
         spine=SpineRecord(**json.loads(found["spine"])),
         definitions=json.loads(found["definitions"])["of"],
+        session=json.loads(found["session"]),
         request=json.loads(found["request"]),
         penstock=found["version"],
     )

@@ -15,6 +15,7 @@ RECORD = Record(
     inputs={"s.t": 3, "s.v": None},
     spine=SpineRecord("SELECT * FROM s.t VERSION AS OF 3", 7, "ab"),
     definitions={"metric a": "1", "semantic model b": "2"},
+    session={"spark.sql.ansi.enabled": "false"},
     request={"spine": "s.t", "features": ["x.a to date"], "columns": []},
     penstock="0.1.0",
 )
@@ -22,9 +23,8 @@ RECORD = Record(
 
 def test_properties_and_back() -> None:
     properties = RECORD.properties()
-    assert set(properties) == {
-        f"penstock.training_set.{part}" for part in ("sql", "inputs", "spine", "definitions", "request", "version")
-    }
+    parts = ("sql", "inputs", "spine", "definitions", "session", "request", "version")
+    assert set(properties) == {f"penstock.training_set.{part}" for part in parts}
     assert record_of({**properties, "delta.x": "y"}) == RECORD
     assert RECORD.unpinned == ("s.v",)
 
