@@ -47,7 +47,7 @@ bench-query-cost: setup .venv-peers/tpch/.ready ## What the SQL costs to run, be
 	$(BIN)/python -m benchmarks.query_cost $(ARGS)
 
 lock: ## Resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra demo --group dev --overrides overrides.txt --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra demo --extra readers --group dev --overrides overrides.txt --universal --python-version 3.11 \
 	  --no-header --no-emit-index-url --upgrade -o requirements.lock
 
 clean: ## Remove everything that was made here
