@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from penstock.readers.order import Piece
     from penstock.readers.snapshot import DataFile, Snapshot
 
-_PAGE_BYTES = 1 << 20  # read at a time of each column, so that a large row group is never held whole
+_PAGE_BYTES = 1 << 20  # read at a time of each column
 
 
 class RowReader:
@@ -45,20 +45,21 @@ class RowReader:
         import pyarrow as pa
 
         file = self._snapshot.files[piece.file]
-        live = 0  # rows of the row group before the batch, without the deleted ones
         position = sum(file.footer.row_group(index).num_rows for index in range(piece.row_group))
+        live = 0  # rows of the row group before the batch, without the deleted ones
         for batch in self._decoded(piece):
             low, high = np.searchsorted(file.deleted, [position, position + batch.num_rows])
-            whole = batch.num_rows
-            if low < high:
-                kept = np.ones(whole, dtype=bool)
-                kept[file.deleted[low:high] - position] = False
-                batch = batch.filter(pa.array(kept))  # noqa: PLW2901
-            position += whole
-            start, end = max(piece.first - live, 0), min(piece.end - live, batch.num_rows)
-            live += batch.num_rows
+            kept = batch.num_rows - int(high - low)
+            start, end = max(piece.first - live, 0), min(piece.end - live, kept)
             if start < end:
-                yield self._of_the_table(batch.slice(start, end - start), piece)
+                rows = self._of_the_table(batch, piece)
+                if low < high:
+                    mask = np.ones(batch.num_rows, dtype=bool)
+                    mask[file.deleted[low:high] - position] = False
+                    rows = rows.filter(pa.array(mask))
+                yield rows.slice(start, end - start)
+            position += batch.num_rows
+            live += kept
             if live >= piece.end:
                 return
 
@@ -85,6 +86,7 @@ class RowReader:
                     file.path,
                     filesystem=self._snapshot.file_system,
                     metadata=file.footer,
+                    pre_buffer=False,  # it would hold the whole row group
                     buffer_size=_PAGE_BYTES,
                     # Spark's INT96 holds years that nanoseconds do not, and Arrow would wrap them around
                     coerce_int96_timestamp_unit="us",

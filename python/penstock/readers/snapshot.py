@@ -112,20 +112,20 @@ def _load(path: str, version: int | None) -> Any:
         raise InvalidRequestError(f"a version is a whole number from 0 on, not {version!r}", where=path)
     try:
         return DeltaTable(path, version=version)
-    except TableNotFoundError as error:
-        raise EnvironmentProblem(
-            "there is no Delta table here", where=path, fix="name the folder that holds its _delta_log"
-        ) from error
     except (DeltaError, OSError) as error:
         if version is None:
-            raise EnvironmentProblem(f"the table's log cannot be read: {error}", where=path) from error
+            if not isinstance(error, TableNotFoundError):
+                raise EnvironmentProblem(f"the table's log cannot be read: {error}", where=path) from error
+            raise EnvironmentProblem(
+                "there is no Delta table here", where=path, fix="name the folder that holds its _delta_log"
+            ) from error
         newest = _load(path, None).version()
         if version > newest:
             raise InvalidRequestError(
                 f"the table has no version {version}", where=path, fix=f"its newest version is {newest}"
             ) from error
         raise EnvironmentProblem(
-            f"version {version} cannot be read any more: its entries in the log are gone or broken ({error})",
+            f"version {version} cannot be read any more: its entries in the log are gone ({error})",
             where=path,
             fix="open a later version; delta.logRetentionDuration says how long the log is kept",
         ) from error

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from penstock.readers.snapshot import Snapshot
 
-_CELLS_AT_ONCE = 1 << 20
+_CELLS_AT_ONCE = 1 << 18  # decoded at a time: enough to be fast, and 2 MB of numbers
+_BLOCK_ROWS = 8_192
 _POSITION = ("at", "skip", "rows", "batches")
 
 
@@ -49,12 +50,11 @@ class BatchStream:
         self._position = dict.fromkeys(_POSITION, 0) if resume is None else self._checked(resume, snapshot.path)
         self._columns, self._where, self._shuffle, self._batch_rows = list(columns), where, shuffle, batch_rows
         read = list(dict.fromkeys([*columns, *where]))
-        at_once = max(_CELLS_AT_ONCE // len(read), 1)
-        self._reader = RowReader(snapshot, read, at_once)
+        self._reader = RowReader(snapshot, read, max(_CELLS_AT_ONCE // len(read), 1))
         at = self._position["at"]
         start, pieces = share(row_groups(snapshot, wanted), shard, shuffle)
         self._start = start
-        self._blocks = self._read(between(pieces, at), at, at_once if shuffle is None else shuffle.buffer_rows)
+        self._blocks = self._read(between(pieces, at), at, _BLOCK_ROWS if shuffle is None else shuffle.buffer_rows)
         self._read_to = at
         self._skip = self._position["skip"]
         # What is read and not delivered: where its block begins, how many of the block's rows precede it, the rows.
