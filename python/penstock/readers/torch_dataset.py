@@ -75,19 +75,23 @@ class TorchDataset(IterableDataset):
         """
         self._stream, self._resume = None, state["stream"]
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker that is not forked knows nothing of torch.distributed.
+        return {**self.__dict__, "_rank": self._rank or _distributed(), "_stream": None}
+
     def _open(self, resume: Mapping[str, Any] | None) -> BatchStream:
-        rank, ranks = self._rank or _distributed()
+        rank, ranks = self._rank or _distributed() or (0, 1)
         worker = get_worker_info()
         number, workers = (worker.id, worker.num_workers) if worker is not None else (0, 1)
         shard = (rank * workers + number, ranks * workers)
         return self._reader.batches(self._columns, shard=shard, resume=resume, **self._asked)
 
 
-def _distributed() -> tuple[int, int]:
+def _distributed() -> tuple[int, int] | None:
     distributed = torch.distributed
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
-    return 0, 1
+    return None
 
 
 def _fits(kind: pa.DataType) -> bool:

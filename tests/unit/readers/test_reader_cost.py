@@ -43,9 +43,7 @@ def test_only_the_columns_asked_for_are_read(reader: TrainingSetReader, read_byt
     assert _cost(read_bytes, lambda: reader.batches(["c7"], where={"id": [1, 39_999]})) < all_of_it / 7
 
 
-def test_row_groups_without_a_wanted_row_are_not_read(
-    reader: TrainingSetReader, read_bytes: Callable[[], int]
-) -> None:
+def test_row_groups_without_a_wanted_row_are_not_read(reader: TrainingSetReader, read_bytes: Callable[[], int]) -> None:
     all_of_it = _cost(read_bytes, reader.batches)
     assert _cost(read_bytes, lambda: reader.batches(where={"id": 12_345})) < all_of_it / 6
     assert _cost(read_bytes, lambda: reader.batches(where={"id": [-5, 40_000]})) < 10_000

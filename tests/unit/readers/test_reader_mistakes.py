@@ -57,7 +57,7 @@ def test_a_request_without_an_answer(table: Path, asked: dict[str, Any], kind: t
 
 @pytest.mark.parametrize("asked", [{"buffer_rows": 0}, {"buffer_rows": 9, "seed": -1}, {"buffer_rows": True}], ids=str)
 def test_a_shuffle_of_nothing(asked: dict[str, Any]) -> None:
-    with pytest.raises(InvalidRequestError, match="shuffle's .* is a whole number"):
+    with pytest.raises(InvalidRequestError, match=r"shuffle's .* is a whole number"):
         Shuffle(**asked)
 
 
@@ -124,7 +124,9 @@ def test_a_version_that_vacuum_took_files_of(tmp_path: Path) -> None:
     table.delete("id < 60")
     reading = open_training_set(path, 1)
     table.vacuum(0, dry_run=False, enforce_retention_duration=False)
-    with pytest.raises(EnvironmentProblem, match=r"this version cannot be read any more: its file .* is gone") as caught:
+    with pytest.raises(
+        EnvironmentProblem, match=r"this version cannot be read any more: its file .* is gone"
+    ) as caught:
         open_training_set(path, 1)
     assert "version 1" in caught.value.where
     assert "VACUUM" in caught.value.fix
