@@ -164,22 +164,18 @@ class TrainingSetReader:
             self._known(name)
         if not names or len(set(names)) < len(names):
             raise InvalidRequestError("columns names no column, or one twice", where=", ".join(names))
-        nested = [name for name in names if self._is_renamed_inside(name)]
-        if nested:
-            raise InvalidRequestError(
-                "structs are not read from a table with column mapping: their fields have other names in the files",
-                where=", ".join(nested),
-                fix="leave them out of columns, or let the training set have their fields as columns",
-            )
         return names
 
     def _known(self, name: str) -> pa.Field:
         if name not in self.schema.names:
             raise UnknownNameError.of("column", str(name), self.schema.names, where=self._snapshot.path)
+        if name in self._snapshot.refused:
+            raise InvalidRequestError(
+                f"column '{name}' cannot be read without Spark: {self._snapshot.refused[name]}",
+                where=self._snapshot.path,
+                fix="name the other columns in columns, or let the training set have it as plain columns",
+            )
         return self.schema.field(name)
-
-    def _is_renamed_inside(self, name: str) -> bool:
-        return self._snapshot.stored[name] != name and "struct<" in str(self.schema.field(name).type)
 
     def _where(self, where: Mapping[str, Any]) -> dict[str, pa.Array]:
         import pyarrow as pa

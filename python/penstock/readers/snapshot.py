@@ -52,6 +52,7 @@ class Snapshot:
         properties: The table's properties.
         schema: Its columns.
         stored: For each column the name in the files, or under column mapping by id the id of its Parquet field.
+        refused: For each column that is not read, why not.
         files: Its files in the order of their paths, which is the same whenever and wherever the version is opened.
         file_system: Where they lie.
     """
@@ -62,6 +63,7 @@ class Snapshot:
     properties: Mapping[str, str]
     schema: pa.Schema
     stored: Mapping[str, str | int]
+    refused: Mapping[str, str]
     files: tuple[DataFile, ...]
     file_system: pa.fs.FileSystem
 
@@ -87,6 +89,7 @@ def open_snapshot(path: str | Path, version: int | None) -> Snapshot:
     file_system, base = pa.fs.FileSystem.from_uri(f"{url.scheme}://{url.netloc}/")
     fields = list(pa.schema(table.schema().to_arrow()))
     metadata = table.metadata()
+    mode = metadata.configuration.get("delta.columnMapping.mode", "none")
     files = _Files(url, base.rstrip("/"), file_system, where)
     return Snapshot(
         path=str(path),
@@ -94,7 +97,8 @@ def open_snapshot(path: str | Path, version: int | None) -> Snapshot:
         version=table.version(),
         properties=dict(metadata.configuration),
         schema=pa.schema([field.remove_metadata() for field in fields]),
-        stored=_stored(fields, metadata.configuration.get("delta.columnMapping.mode", "none")),
+        stored=_stored(fields, mode),
+        refused=dict(_refused(fields, mode)),
         files=files.of(table),
         file_system=file_system,
     )
@@ -147,6 +151,14 @@ def _stored(fields: list[Any], mode: str) -> dict[str, str | int]:
     key = {"name": b"delta.columnMapping.physicalName", "id": b"delta.columnMapping.id"}[mode]
     found = {field.name: field.metadata[key].decode() for field in fields}
     return {name: int(text) if mode == "id" else text for name, text in found.items()}
+
+
+def _refused(fields: list[Any], mode: str) -> Iterator[tuple[str, str]]:
+    for field in fields:
+        if mode != "none" and "struct<" in str(field.type):
+            yield field.name, "column mapping gave the fields of its structs other names in the files"
+        if (field.metadata or {}).get(b"__CHAR_VARCHAR_TYPE_STRING", b"").startswith(b"char"):
+            yield field.name, "it is a CHAR, which only Spark pads to its length"
 
 
 @dataclass(frozen=True)
