@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: help setup demo test lint lock bench-compile bench-query-cost clean
+.PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,13 +32,21 @@ lint: setup ## ruff, types, the one-way imports
 test: lint ## The whole test suite, in two processes
 	$(BIN)/pytest -n 2
 
+# What is too heavy for the lock lies beside it: PyPI's torch is 4 GB with CUDA's libraries.
+.venv-clients/%/.ready: tests/clients/%.txt $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv-clients/$* -r $<
+	touch $@
+
+check-clients: setup .venv-clients/torch/.ready ## Training sets in torch, which this installs
+	PYTHONPATH=.venv-clients/torch $(BIN)/pytest tests/clients
+
 # A program of a benchmark that is no package of ours has an environment of its own.
 .venv-peers/%/.ready: benchmarks/peers/%.txt
 	$(PYTHON) -m venv .venv-peers/$*
 	.venv-peers/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	touch $@
 
-.PRECIOUS: .venv-peers/%/.ready
+.PRECIOUS: .venv-peers/%/.ready .venv-clients/%/.ready
 
 bench-compile: setup ## What compiling costs, beside MetricFlow
 	$(BIN)/python -m benchmarks.compile_time $(ARGS)
@@ -47,8 +55,8 @@ bench-query-cost: setup .venv-peers/tpch/.ready ## What the SQL costs to run, be
 	$(BIN)/python -m benchmarks.query_cost $(ARGS)
 
 lock: ## Resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra demo --group dev --overrides overrides.txt --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra demo --extra readers --group dev --overrides overrides.txt --universal --python-version 3.11 \
 	  --no-header --no-emit-index-url --upgrade -o requirements.lock
 
 clean: ## Remove everything that was made here
-	rm -rf $(VENV) .venv-peers .penstock target logs profiles.yml
+	rm -rf $(VENV) .venv-peers .venv-clients .penstock target logs profiles.yml

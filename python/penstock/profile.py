@@ -68,6 +68,34 @@ def load_target(folder: Path, target: str | None = None) -> Target:
     return Target(profile.target_name, str(credentials.method), credentials.schema, credentials.server_side_parameters)
 
 
+def table_folder(target: Target, relation: str) -> Path:
+    """Where an embedded Spark keeps a Delta table, found without its metastore, which takes a JVM to read.
+
+    Args:
+        target: A target of method `session`.
+        relation: `table`, of the target's schema, or `schema.table`.
+
+    Raises:
+        EnvironmentProblem: when the target connects to a Spark elsewhere.
+        UnknownNameError: when there is no such table, or it has a location of its own.
+    """
+    by_path = "penstock.readers.open_training_set takes its path, which DESCRIBE DETAIL tells"
+    if target.method != "session":
+        raise EnvironmentProblem(
+            f"target '{target.name}' connects to a server (method {target.method}), which knows where its tables lie",
+            where=relation,
+            fix=by_path,
+        )
+    warehouse = Path(target.settings.get("spark.sql.warehouse.dir", "spark-warehouse").removeprefix("file:")).absolute()
+    *_, schema, table = (target.schema, *relation.split("."))
+    folder = warehouse / f"{schema.lower()}.db" if schema.lower() != "default" else warehouse
+    if not (folder / table.lower() / "_delta_log").is_dir():
+        known = [log.parent.name for log in folder.glob("*/_delta_log")]
+        fix = f"dbt build --select {table}; or, for a table with a location of its own, {by_path}"
+        raise UnknownNameError.of("Delta table", relation, known, where=str(folder), fix=fix)
+    return folder / table.lower()
+
+
 def no_project(folder: Path) -> EnvironmentProblem:
     """The error for a folder that is no dbt project."""
     return EnvironmentProblem(

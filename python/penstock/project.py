@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest
     from penstock.profile import Target
     from penstock.project_training import TrainingSets
+    from penstock.readers import TrainingSetReader
     from penstock.semantic import CompiledQuery, MetricRequest
     from penstock.semantic.as_of import AsOf
     from penstock.semantic.explain import Explanation
@@ -342,3 +343,20 @@ class Project:
         spark = self.spark
         with self._doing("running", partial(spark_engine.how_far, spark)):
             return spark_engine.run(spark, statement)
+
+    def read_training_set(self, relation: str, version: int | None = None) -> TrainingSetReader:
+        """Open a training set, or any Delta table that the project built, to read it without Spark.
+
+        Args:
+            relation: `table`, of the target's schema, or `schema.table`.
+            version: Its Delta version; the newest when None.
+
+        Raises:
+            EnvironmentProblem: when the target connects to a server, or as for `open_training_set`.
+            UnknownNameError: when there is no such table.
+            InvalidRequestError: as for `open_training_set`.
+        """
+        from penstock.profile import table_folder
+        from penstock.readers import open_training_set
+
+        return open_training_set(table_folder(self._profile, relation), version)
