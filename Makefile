@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost clean
+.PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -53,6 +53,9 @@ bench-compile: setup ## What compiling costs, beside MetricFlow
 
 bench-query-cost: setup .venv-peers/tpch/.ready ## What the SQL costs to run, beside MetricFlow's
 	$(BIN)/python -m benchmarks.query_cost $(ARGS)
+
+bench-training: setup .venv-peers/feast/.ready ## What training sets cost to run, beside Feast and RANGE frames
+	$(BIN)/python -m benchmarks.training $(ARGS)
 
 lock: ## Resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra demo --extra readers --group dev --overrides overrides.txt --universal --python-version 3.11 \

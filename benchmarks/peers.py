@@ -25,12 +25,13 @@ class Worker:
     Args:
         name: What it is called in the printed tables.
         script: The file in workers/.
+        python: The interpreter of its environment; this one by default.
     """
 
-    def __init__(self, name: str, script: str) -> None:
+    def __init__(self, name: str, script: str, python: str = sys.executable) -> None:
         self.name = name
         self._process = subprocess.Popen(
-            [sys.executable, str(HOME / "workers" / script)],
+            [python, str(HOME / "workers" / script)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -71,6 +72,11 @@ def penstock() -> Worker:
 def metricflow() -> Worker:
     """MetricFlow, in the version that dbt brings."""
     return Worker("metricflow", "metricflow_worker.py")
+
+
+def feast() -> Worker:
+    """Feast in an environment of its own, with the engines."""
+    return Worker("feast", "feast_worker.py", str(environment("feast") / "python"))
 
 
 def environment(name: str) -> Path:
