@@ -210,7 +210,7 @@ def skew(engine: Engine) -> Figures:
 
 
 def fused(engine: Engine) -> Figures:
-    """Three views of one key beside one: three tables that together are as long as the one, and three that are as long each."""
+    """Three views of one key beside one: three tables that together are as long as it, and three as long each."""
     data = engine.data(a_thing=200)
     tables = {
         "one view": data,

@@ -7,13 +7,16 @@
   labels: texts such as 'carrier.cancelled_rate over next 1 day settled after 1 day'; labels_until: see docs/labels.md.
   inclusive: count what becomes known at the very time of a row. split, sample, balance, negatives: see docs/splits.md.
 
+  predict: a predictive query in place of at, entities, features and labels, and part ('label' or 'features') of it; spine: the
+  relation whose column follows AT. See docs/labels.md.
+
   Without arguments it takes them from the model's YAML, `meta: {penstock: {training_set: …}}`, where spine names a model.
 #}
 {% macro training_set(
     spine=none, at=none, entities=none, features=none, columns=[], labels=[], labels_until=none, inclusive=false,
-    split=none, sample=none, balance=none, negatives=none
+    split=none, sample=none, balance=none, negatives=none, predict=none, part=none
 ) -%}
-  {%- if spine is none -%}
+  {%- if spine is none and predict is none -%}
     {{- return(penstock.training_set_in_yaml()) -}}
   {%- endif -%}
   {%- if negatives is mapping and negatives.get('candidates') is not none -%}
@@ -28,7 +31,7 @@
   {%- endif -%}
   {{- return(penstock.ask({
     'kind': 'training_set',
-    'spine': spine | string if execute or spine is string else none,
+    'spine': spine | string if spine is string or (execute and spine is not none) else none,
     'at': at,
     'entities': entities,
     'features': features,
@@ -40,6 +43,8 @@
     'sample': sample,
     'balance': balance,
     'negatives': negatives,
+    'predict': predict,
+    'part': part,
   })) -}}
 {%- endmacro %}
 
@@ -56,6 +61,8 @@
     ) -%}
   {%- endif -%}
   {%- set arguments = dict(given) -%}
-  {%- do arguments.update(spine=ref(*(given['spine'] | string).split('.'))) -%}
+  {%- if given.get('spine') is not none -%}
+    {%- do arguments.update(spine=ref(*(given['spine'] | string).split('.'))) -%}
+  {%- endif -%}
   {{- return(penstock.training_set(**arguments)) -}}
 {%- endmacro %}

@@ -62,7 +62,7 @@ def _find_spines(node: Any, manifest: Any) -> None:
     given = _in_yaml(node)
     if given is not None:
         relation = _spine_in_yaml(node, given, manifest)
-        node.config.meta[YAML_REQUEST] = {"kind": "training_set", "columns": [], **given, "spine": relation}
+        node.config.meta[YAML_REQUEST] = {"kind": "training_set", **given, "spine": relation}
     requests = _sets_of(node)
     named = [n for n in node.depends_on.nodes if n in manifest.nodes or n in manifest.sources]
     only = manifest.nodes.get(named[0]) or manifest.sources.get(named[0]) if len(named) == 1 else None
@@ -73,9 +73,13 @@ def _find_spines(node: Any, manifest: Any) -> None:
 
 def _spine_in_yaml(node: Any, given: Any, manifest: Any) -> str | None:
     where = f"{node.name}, meta.penstock.training_set"
-    missing = [key for key in _NEEDED if key not in given] if isinstance(given, Mapping) else list(_NEEDED)
+    needed = () if isinstance(given, Mapping) and given.get("predict") else _NEEDED
+    missing = [key for key in needed if not isinstance(given, Mapping) or key not in given]
     if missing:
-        raise InvalidDefinitionError(f"{missing[0]} is missing", where=where, fix=f"it needs {', '.join(_NEEDED)}")
+        fix = f"it needs {', '.join(_NEEDED)}, or predict"
+        raise InvalidDefinitionError(f"{missing[0]} is missing", where=where, fix=fix)
+    if given.get("spine") is None:
+        return None
     package, _, name = str(given["spine"]).rpartition(".")
     known = {n.name: n for n in manifest.nodes.values() if n.resource_type in ("model", "seed", "snapshot")}
     spine = manifest.resolve_ref(node, name, package or None, None, node.package_name, node.package_name)
@@ -94,10 +98,21 @@ def _needed(request: Mapping[str, Any], definitions: Any, manifest: Any) -> Iter
     if request["kind"] == "definitions":  # what is wrong with them is said by the test, not by every command
         return requests.described_nodes(definitions)
     if request["kind"] == "training_set":  # whatever its spine is called, dbt's own ref makes that edge
-        request = {**request, "spine": request["spine"] or "spine"}
+        request = {**request, "spine": request["spine"] or ("spine" if _has_spine(request) else None)}
     compiled = requests.compiled(request, definitions, manifest.flat_graph)
     named = requests.metric_names(request, compiled, definitions)
     return [*compiled.node_ids, *(m.unique_id for m in manifest.metrics.values() if m.name in named)]
+
+
+def _has_spine(request: Mapping[str, Any]) -> bool:
+    """Whether the rows come from a relation that is given; a predictive query may say its own."""
+    from penstock.training_sets import parse_predictive
+    from penstock.training_sets.predictive import Times
+
+    if not request.get("predict"):
+        return True
+    at = parse_predictive(str(request["predict"])).at
+    return isinstance(at, Times) and at.relation is None
 
 
 def _training_node(model: str, manifest: Any) -> list[str]:

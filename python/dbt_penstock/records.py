@@ -17,6 +17,7 @@ from sqlglot.errors import SqlglotError
 
 from penstock import __version__
 from penstock.semantic.as_of import read_as_of, tables_in
+from penstock.training_sets import asked_of
 from penstock.training_sets.checksum import checksum, checksum_query
 from penstock.training_sets.record import SETTINGS, Record, SpineRecord, definitions_used
 
@@ -66,11 +67,12 @@ def _record(model: Any, manifest: Any, adapter: Any) -> Record | None:
         return None
     definitions = jinja.definitions_of(manifest.flat_graph)
     rows = requests.training_set(request, definitions, manifest.flat_graph).rows
+    known, wanted = asked_of(definitions, request, {})
     return Record(
         sql=sql,
         inputs=inputs,
         spine=_spine(adapter, _pinned(rows, inputs)),
-        definitions=definitions_used(definitions, request["features"], request["labels"]),
+        definitions=definitions_used(known, wanted),
         session={name: str(_rows(adapter, f"SET {name}")[0]["value"]) for name in SETTINGS},
         request=request,
         penstock=__version__,

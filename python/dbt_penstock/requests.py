@@ -14,10 +14,10 @@ from penstock.semantic.validate import validate
 from penstock.training_sets import (
     ColumnFeature,
     CompiledTrainingSet,
+    asked_of,
     compile_training_set,
     parse_feature,
     parse_label,
-    request_of,
     types_of_contracts,
 )
 
@@ -60,8 +60,8 @@ def training_set(
     request: Mapping[str, Any], definitions: SemanticManifest, graph: Mapping[str, Any]
 ) -> CompiledTrainingSet:
     """The compiled training set of a request of this kind. Arguments and errors as for `compiled`."""
-    wanted = {argument: value for argument, value in request.items() if argument != "kind"}
-    return compile_training_set(definitions, request_of(wanted, types_of_contracts(graph)), "spark")
+    known, asked = asked_of(definitions, request, types_of_contracts(graph))
+    return compile_training_set(known, asked, "spark")
 
 
 def described_nodes(definitions: SemanticManifest) -> tuple[str, ...]:
@@ -114,9 +114,9 @@ def metric_names(
         return definitions.saved_queries[request["saved_query"].lower()].metrics
     if request["kind"] == "metrics":
         return tuple(parse_metric(text)[0] for text in request["metrics"])
-    features = [parse_feature(text) for text in request["features"]]
-    labels = [parse_label(text) for text in request.get("labels") or ()]
-    return tuple(part.metric for part in (*features, *labels) if not isinstance(part, ColumnFeature))
+    _, asked = asked_of(definitions, request, {})
+    parts = [*map(parse_feature, asked.features), *map(parse_label, asked.labels)]
+    return tuple(part.metric for part in parts if not isinstance(part, ColumnFeature))
 
 
 def _metrics(request: Mapping[str, Any]) -> MetricRequest:

@@ -18,6 +18,7 @@ from penstock.training_sets.record import Record, definitions_used
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from penstock.manifest.model import SemanticManifest
     from penstock.project import Project
     from penstock.semantic.request import Dialect
     from penstock.steps import Doing
@@ -88,52 +89,60 @@ class TrainingSets:
         """The dbt models that are training sets."""
         return tuple(sorted(self._nodes()))
 
-    def request(self, name: str) -> TrainingSetRequest:
-        """What the dbt model `name` asks for.
+    def asked(
+        self, request: TrainingSetRequest | Mapping[str, Any] | str, dialect: Dialect = "spark"
+    ) -> tuple[SemanticManifest, TrainingSetRequest]:
+        """The definitions and the request of a training set.
+
+        Args:
+            request: A request, a dbt model that asks for one by its name, or the arguments of the macro as a mapping,
+                of which `predict` is a predictive query.
+            dialect: The engine that the SQL is for.
 
         Raises:
             UnknownNameError: when no model of that name asks for a training set.
             InvalidDefinitionError: when it asks for several, or its spine is known only when dbt compiles it.
+            PenstockError: when a mapping is no request.
         """
+        from penstock.training_sets import TrainingSetRequest, asked_of, types_of_contracts
 
-        asked = list(self._requests(self._node(name)))
-        if len(asked) != 1 or asked[0]["spine"] is None:
+        types = types_of_contracts(self._project.dbt_manifest)
+        if isinstance(request, TrainingSetRequest):
+            return self._project.definitions, request if request.types else replace(request, types=types)
+        mapping = self._of_model(request) if isinstance(request, str) else request
+        return asked_of(self._project.definitions, mapping, types, dialect)
+
+    def _of_model(self, name: str) -> Mapping[str, Any]:
+        found = list(self._requests(self._node(name)))
+        if len(found) != 1 or (found[0]["spine"] is None and not found[0].get("predict")):
             raise InvalidDefinitionError(
                 "which relation is its spine is known only when dbt compiles it",
                 where=f"model {name}",
                 fix="keep one training set in it with one ref, or name the spine in YAML: meta.penstock.training_set",
             )
-        from penstock.training_sets import request_of, types_of_contracts
+        return found[0]
 
-        wanted = {argument: value for argument, value in asked[0].items() if argument != "kind"}
-        return request_of(wanted, types_of_contracts(self._project.dbt_manifest))
-
-    def compile(self, request: TrainingSetRequest | str, dialect: Dialect = "spark") -> CompiledTrainingSet:
-        """Compile a training set, or that of a dbt model, to SQL; no engine is started.
+    def compile(
+        self, request: TrainingSetRequest | Mapping[str, Any] | str, dialect: Dialect = "spark"
+    ) -> CompiledTrainingSet:
+        """Compile a training set to SQL; no engine is started. Arguments as for `asked`.
 
         Raises:
             PenstockError: when the request has no answer.
         """
         from penstock.training_sets import compile_training_set
 
-        return compile_training_set(self._project.definitions, self._asked(request), dialect)
+        return compile_training_set(*self.asked(request, dialect), dialect)
 
-    def dataframe(self, request: TrainingSetRequest | str) -> DataFrame:
-        """A training set as a Spark DataFrame, which nothing has been read for yet. Errors as for `compile`."""
+    def dataframe(self, request: TrainingSetRequest | Mapping[str, Any] | str) -> DataFrame:
+        """A training set as a Spark DataFrame, which nothing has been read for yet. As for `compile`."""
         return self._project.spark.sql(self.compile(request).sql)
 
-    def explain(self, request: TrainingSetRequest | str, dialect: Dialect = "spark") -> Explanation:
-        """How a training set is answered; no engine is started. Errors as for `compile`."""
+    def explain(self, request: TrainingSetRequest | Mapping[str, Any] | str, dialect: Dialect = "spark") -> Explanation:
+        """How a training set is answered; no engine is started. As for `compile`."""
         from penstock.training_sets.explain import explain
 
-        return explain(self._project.definitions, self._asked(request), dialect)
-
-    def _asked(self, request: TrainingSetRequest | str) -> TrainingSetRequest:
-        """The request with the types that dbt's contracts declare, where it has none of its own."""
-        from penstock.training_sets import types_of_contracts
-
-        asked = self.request(request) if isinstance(request, str) else request
-        return asked if asked.types else replace(asked, types=types_of_contracts(self._project.dbt_manifest))
+        return explain(*self.asked(request, dialect), dialect)
 
     def built(self, name: str) -> TrainingSet:
         """The training set of a dbt model as its last build left it. Spark is started.
@@ -229,7 +238,7 @@ class TrainingSets:
     def _changed(self, record: Record) -> tuple[str, ...]:
         """The definitions that are not what they were."""
         try:
-            now = definitions_used(self._project.definitions, record.request["features"], record.request["labels"])
+            now = definitions_used(*self.asked(record.request))
         except PenstockError:  # one of them is gone
             now = {}
         return tuple(sorted(n for n in {*now, *record.definitions} if now.get(n) != record.definitions.get(n)))

@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
 from penstock.training_sets import (
+    Part,
     Spine,
     TrainingSetRequest,
-    compile_prediction,
+    asked_of,
     compile_refresh,
     compile_training_set,
     freshness,
@@ -98,10 +99,13 @@ def test_labels(spark: SparkSession, inclusive: bool) -> None:
 @pytest.mark.parametrize("at", ["labels.at", f"every 10 seconds from {moment(4)} to {moment(34)}"])
 def test_a_predictive_query(spark: SparkSession, at: str) -> None:
     text = f"PREDICT exists(events where n > 0) OVER NEXT 7 seconds SETTLED AFTER 5 seconds FOR thing AT {at}"
-    ours, theirs = (compile_prediction(manifest(), text, dialect, types=TYPES) for dialect in ("spark", "duckdb"))
-    for part in ("label", "features", "training_set"):
-        rows = _on_spark(spark, getattr(ours, part).sql)
-        assert rows == _on_duckdb(getattr(theirs, part).sql)
+    for part in get_args(Part):
+        ours, theirs = (
+            compile_training_set(*asked_of(manifest(), {"predict": text, "part": part}, TYPES, dialect), dialect).sql
+            for dialect in ("spark", "duckdb")
+        )
+        rows = _on_spark(spark, ours)
+        assert rows == _on_duckdb(theirs)
         assert rows
 
 

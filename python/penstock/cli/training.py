@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ from penstock.project import Project
 
 if TYPE_CHECKING:
     from penstock.semantic.request import Dialect
-    from penstock.training_sets import TrainingSetRequest
 
 
 @click.group()
@@ -31,6 +30,8 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--at", help="The spine's column of times."),
             click.option("--entity", multiple=True, help="entity=column of the spine; may be repeated."),
             click.option("--feature", multiple=True, help="'carrier.flights over 7 days' and the like; repeated."),
+            click.option("--predict", help="A predictive query: PREDICT flights OVER NEXT 7 days FOR carrier AT …"),
+            click.option("--part", help="Of a predictive query: training_set (the default), features or label."),
             click.option("--label", multiple=True, help="'carrier.flights over next 7 days' and the like; repeated."),
             click.option("--columns", default="", help="Columns of the spine to keep, by commas; all by default."),
             click.option("--inclusive", is_flag=True, help="Count what becomes known at the very time of a row."),
@@ -145,23 +146,34 @@ def _asked(
     at: str | None,
     entity: tuple[str, ...],
     feature: tuple[str, ...],
+    predict: str | None,
+    part: str | None,
     label: tuple[str, ...],
     columns: str,
     inclusive: bool,
-) -> TrainingSetRequest | str:
-    from penstock.training_sets import Spine, TrainingSetRequest
-
-    if name is not None:
-        if spine or at or entity or feature or label or columns or inclusive:
-            raise click.UsageError("a training set is asked for by NAME or by options, not by both")
-        return name
-    if not spine or not at:
-        raise click.UsageError("name a training set of the project, or give --spine and --at")
+) -> Mapping[str, Any] | str:
+    """The arguments of the macro, as the options give them; a model by its name."""
     entities = {}
     for text in entity:
         key, equals, column = text.partition("=")
         if not equals:
             raise InvalidRequestError(f"'{text}' is not entity=column", where="--entity", fix="--entity shop=shop_id")
         entities[key.strip()] = column.strip()
-    kept = tuple(column.strip() for column in columns.split(",") if column.strip())
-    return TrainingSetRequest(Spine(spine, at, entities, kept), feature, labels=label, inclusive=inclusive)
+    given = {
+        "spine": spine,
+        "at": at,
+        "entities": entities,
+        "features": feature,
+        "predict": predict,
+        "part": part,
+        "labels": label,
+        "columns": tuple(column.strip() for column in columns.split(",") if column.strip()),
+        "inclusive": inclusive,
+    }
+    if name is not None:
+        if any(given.values()):
+            raise click.UsageError("a training set is asked for by NAME or by options, not by both")
+        return name
+    if not predict and (not spine or not at):
+        raise click.UsageError("name a training set of the project, or give --spine and --at, or --predict")
+    return given

@@ -5,13 +5,13 @@ Pure: no I/O, no engine, no clock.
 
 from penstock.semantic.durations import Duration
 from penstock.training_sets.compile import compile_training_set
-from penstock.training_sets.definition import request_of
+from penstock.training_sets.definition import asked_of, request_of
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.freshness import Freshness, freshness
 from penstock.training_sets.kinds import types_of_contracts
 from penstock.training_sets.labels import Label, parse_label
 from penstock.training_sets.negatives import Candidates, Negatives
-from penstock.training_sets.predict import Prediction, compile_prediction, predictive_request
+from penstock.training_sets.predict import Part, part_of, predictive_request
 from penstock.training_sets.predictive import PredictiveQuery, parse_predictive
 from penstock.training_sets.refresh import compile_refresh
 from penstock.training_sets.request import CompiledFeature, CompiledTrainingSet, Spine, TrainingSetRequest
@@ -31,19 +31,20 @@ __all__ = [
     "Label",
     "MetricFeature",
     "Negatives",
-    "Prediction",
+    "Part",
     "PredictiveQuery",
     "Sample",
     "Spine",
     "TimeSplit",
     "TrainingSetRequest",
-    "compile_prediction",
+    "asked_of",
     "compile_refresh",
     "compile_training_set",
     "freshness",
     "parse_feature",
     "parse_label",
     "parse_predictive",
+    "part_of",
     "predictive_request",
     "request_of",
     "types_of_contracts",

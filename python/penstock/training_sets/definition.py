@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.training_sets.negatives import Candidates, Negatives
+from penstock.training_sets.predict import part_of, predictive_request
 from penstock.training_sets.request import Spine, TrainingSetRequest, Types
 from penstock.training_sets.sampling import Balance, Sample
 from penstock.training_sets.splits import EntitySplit, HashSplit, Split, TimeSplit
+
+if TYPE_CHECKING:
+    from penstock.manifest.model import SemanticManifest
 
 T = TypeVar("T")
 _REQUIRED = ("spine", "at", "entities", "features")
@@ -56,6 +60,40 @@ def request_of(
         types=types,
         **{key: parse(given[key], f"{where}, {key}") for key, parse in _PARTS.items() if key in given},
     )
+
+
+def asked_of(
+    manifest: SemanticManifest, definition: Mapping[str, Any], types: Types, dialect: str = "spark"
+) -> tuple[SemanticManifest, TrainingSetRequest]:
+    """The request that a mapping stands for, and the definitions that it is compiled with.
+
+    Args:
+        manifest: The project's definitions. Those of a predictive query have what it predicts too.
+        definition: As for `request_of`; or `predict`, a predictive query, in place of `at`, `entities`, `features` and
+            `labels`, and `part`, one of `training_set`, `features` and `label`. Other keys of it, such as `kind`, are
+            those of a macro and left alone.
+        types: The types of columns by relation.
+        dialect: `spark` or `duckdb`.
+
+    Raises:
+        PenstockError: As for `request_of` and `predictive_request`.
+    """
+    given = {key: value for key, value in definition.items() if key != "kind" and value is not None}
+    text, part = given.pop("predict", None), given.pop("part", None)
+    where = "penstock.training_set"
+    if text is None:
+        if part is not None:
+            raise InvalidRequestError("part is of a predictive query", where=where, fix="give predict='PREDICT …'")
+        return manifest, request_of(given, types)
+    for key in ("at", "entities", "features", "labels"):
+        if given.pop(key, None):
+            raise InvalidRequestError(
+                f"the predictive query says it, and so does {key}", where=where, fix=f"drop {key}"
+            )
+    definitions, request = predictive_request(manifest, str(text), dialect, spine=given.pop("spine", None), types=types)
+    rows = {"spine": request.spine.relation, "at": request.spine.at, "entities": request.spine.entities}
+    rest = request_of({**rows, "features": list(request.features), "labels": list(request.labels), **given}, types)
+    return definitions, part_of(rest, part or "training_set")
 
 
 def _texts(values: Any, argument: str, where: str) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, NoReturn, get_args
 
 from sqlglot import exp
 
@@ -18,80 +18,63 @@ from penstock.semantic.render import render
 from penstock.semantic.resolve import facts_of
 from penstock.semantic.scope import Scope
 from penstock.semantic.templates import parse_expression
-from penstock.training_sets.compile import compile_training_set
 from penstock.training_sets.kinds import declared_types
 from penstock.training_sets.knowledge import clock_of
-from penstock.training_sets.predictive import Grid, PredictiveQuery, Rows, Times, parse_predictive
+from penstock.training_sets.predictive import Grid, Rows, parse_predictive
 from penstock.training_sets.request import Spine, TrainingSetRequest
 from penstock.training_sets.sql import column, known_dialect, microseconds, not_null, user_column
 
 if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest, SemanticModel
     from penstock.semantic.request import Dialect
-    from penstock.training_sets.request import CompiledTrainingSet, Types
+    from penstock.training_sets.request import Types
 
 PREDICT_AT = "predict_at"
 _AGG = {"count": "sum", "avg": "average"}
 _TIMES_LONGER = 4
 
+Part = Literal["training_set", "features", "label"]
 
-@dataclass(frozen=True)
-class Prediction:
-    """What a predictive query comes to.
+
+def part_of(request: TrainingSetRequest, part: str) -> TrainingSetRequest:
+    """A part of a predictive query's training set.
 
     Args:
-        label: The rows that have a final label, with it alone.
-        features: All rows with their features, as known at each one's time: what a model is asked with.
-        training_set: The rows that have a final label, with features and label: what a model learns from.
+        request: The training set: rows that have a final label, with features and label, which a model learns from.
+        part: `label` has the same rows with the label alone, `features` has all rows with their features, as a model
+            is asked with, and `training_set` is the whole.
+
+    Raises:
+        UnknownNameError: There is no such part.
     """
+    if part not in get_args(Part):
+        raise UnknownNameError.of("part", part, get_args(Part), where="a predictive query")
+    if part == "label":
+        return replace(request, features=())
+    return replace(request, labels=(), labels_until=None) if part == "features" else request
 
-    label: CompiledTrainingSet
-    features: CompiledTrainingSet
-    training_set: CompiledTrainingSet
 
-
-def compile_prediction(
+def predictive_request(
     manifest: SemanticManifest,
     text: str,
     dialect: str = "spark",
     *,
+    spine: str | None = None,
     types: Types | None = None,
-    labels_until: str | None = None,
-) -> Prediction:
-    """Compile a predictive query.
-
-    Args:
-        manifest: The project's definitions.
-        text: The query; see `parse_predictive`.
-        dialect: `spark` or `duckdb`.
-        types: The types of columns, as in `TrainingSetRequest`.
-        labels_until: The moment until which everything is known, as there.
-
-    Raises:
-        PenstockError: As for `compile_training_set`, or because the text is no predictive query.
-    """
-    definitions, request = predictive_request(manifest, parse_predictive(text), dialect, types)
-    request = replace(request, labels_until=labels_until)
-    label = replace(request, features=())
-    features = replace(request, labels=(), labels_until=None)
-    compiled = (compile_training_set(definitions, r, dialect) for r in (label, features, request))
-    return Prediction(*compiled)
-
-
-def predictive_request(
-    manifest: SemanticManifest, query: PredictiveQuery, dialect: str, types: Types | None = None
 ) -> tuple[SemanticManifest, TrainingSetRequest]:
     """The training set of a predictive query, and the definitions with the metric that it predicts.
 
     Args:
         manifest: The project's definitions.
-        query: The query.
+        text: The query; see `parse_predictive`.
         dialect: `spark` or `duckdb`.
+        spine: The relation whose column follows AT, where it does not name one itself.
         types: The types of columns, as in `TrainingSetRequest`.
 
     Raises:
         PenstockError: It names what is not there, or has no answer.
     """
+    query = parse_predictive(text)
     target, where = known_dialect(dialect), f"'{query.text}'"
     types = types or {}
     if isinstance(query.target, str):
@@ -105,11 +88,20 @@ def predictive_request(
     label += f" settled after {_length(query.settled)}" if query.settled else ""
     label += f" as {query.name}" if query.name else ""
     features = query.given or _own_past(entity, metric.name, query.horizon)
-    if isinstance(query.at, Times):
-        spine = Spine(query.at.relation, query.at.column, query.entities)
+    if isinstance(query.at, Grid):
+        _check_spine(spine is None, "a grid of times needs no spine", "drop the spine, or write AT column", where)
+        rows = Spine(_grid(manifest, metric, entity, query.at, target, where), PREDICT_AT, {entity: entity})
     else:
-        spine = Spine(_grid(manifest, metric, entity, query.at, target, where), PREDICT_AT, {entity: entity})
-    return manifest, TrainingSetRequest(spine, features, labels=(label,), types=types)
+        relation = query.at.relation or spine
+        _check_spine(spine is None or query.at.relation is None, "AT names a table, and a spine is given", "", where)
+        _check_spine(relation is not None, "AT names a column, and no spine is given", "write AT table.column", where)
+        rows = Spine(str(relation), query.at.column, query.entities)
+    return manifest, TrainingSetRequest(rows, features, labels=(label,), types=types)
+
+
+def _check_spine(holds: bool, what: str, fix: str, where: str) -> None:
+    if not holds:
+        raise InvalidRequestError(what, where=where, fix=fix or "leave one of them out")
 
 
 def _length(duration: Duration) -> str:

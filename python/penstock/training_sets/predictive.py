@@ -26,7 +26,7 @@ AGGREGATES = ("count", "exists", "sum", "avg", "min", "max", "count_distinct")
 _FORM = (
     "PREDICT count(flights where is_late) OVER NEXT 7 days SETTLED AFTER 1 day FOR carrier "
     "AT every 1 day from 2013-02-01 to 2013-11-30 GIVEN carrier.flights over 7 days, …; SETTLED AFTER and GIVEN may be "
-    "left out, and AT may be followed by table.column"
+    "left out, and AT may be followed by table.column, or by a column of the spine"
 )
 _NAME = r"[A-Za-z_]\w*"
 _REST = re.compile(
@@ -39,7 +39,7 @@ _REST = re.compile(
 _GRID = re.compile(
     r"every\s+(?P<step>\S+\s+\S+)\s+from\s+(?P<first>.+?)\s+to\s+(?P<last>.+)", re.IGNORECASE | re.DOTALL
 )
-_COLUMN = re.compile(r"(?P<relation>\S+)\.(?P<column>[^\s.]+)")
+_COLUMN = re.compile(r"(?:(?P<relation>\S+)\.)?(?P<column>[^\s.]+)")
 _ROWS = re.compile(
     rf"\s*(?P<model>{_NAME})(?:\.(?P<column>{_NAME}))?(?:\s+where\s+(?P<where>.+))?\s*",
     re.IGNORECASE | re.DOTALL | re.ASCII,
@@ -74,9 +74,9 @@ class Grid:
 
 @dataclass(frozen=True)
 class Times:
-    """The times of a relation's rows."""
+    """The times of a relation's rows; of the spine that is given beside the query where `relation` is None."""
 
-    relation: str
+    relation: str | None
     column: str
 
 

@@ -25,6 +25,7 @@ from penstock.training_sets.labels import parse_label
 
 if TYPE_CHECKING:
     from penstock.manifest.model import Metric, SemanticManifest
+    from penstock.training_sets.request import TrainingSetRequest
 
 _PREFIX = "penstock.training_set."
 # The settings by which one statement means different things.
@@ -108,14 +109,14 @@ def record_of(properties: Mapping[str, str]) -> Record | None:
     )
 
 
-def definitions_used(manifest: SemanticManifest, features: Iterable[str], labels: Iterable[str]) -> dict[str, str]:
+def definitions_used(manifest: SemanticManifest, request: TrainingSetRequest) -> dict[str, str]:
     """The hash of each definition that features and labels are made of: what changes their SQL changes one of them.
 
     Raises:
         UnknownNameError: when a feature names a metric or a semantic model that is not there.
         InvalidRequestError: when a text is no feature.
     """
-    parsed = [*map(parse_feature, features), *map(parse_label, labels)]
+    parsed = [*map(parse_feature, request.features), *map(parse_label, request.labels)]
     metrics = metrics_under(manifest, [f.metric for f in parsed if not isinstance(f, ColumnFeature)])
     read = [f.model for f in parsed if isinstance(f, ColumnFeature)]
     read += [metric.aggregation.semantic_model for metric in metrics if metric.aggregation]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, get_args
 
 import pytest
 from brute_force import World, merged, random_world
@@ -12,8 +13,8 @@ from engine import duckdb_of, moment
 from worlds import TYPES, manifest
 
 from penstock.errors import InvalidRequestError, PenstockError, UnknownNameError
-from penstock.manifest.model import Dimension
-from penstock.training_sets import Prediction, compile_prediction, parse_predictive
+from penstock.manifest.model import Dimension, SemanticManifest
+from penstock.training_sets import Part, asked_of, compile_training_set, parse_predictive
 from penstock.training_sets.predictive import Grid, Rows, Times
 
 WORLD = merged(random_world(Random(seed), most=18) for seed in range(40))
@@ -21,8 +22,22 @@ UNTIL = moment(500).isoformat(" ")
 END = "OVER NEXT 7 seconds SETTLED AFTER 5 seconds FOR thing AT labels.at"
 
 
-def _compiled(text: str, **more: Any) -> Prediction:
-    return compile_prediction(manifest(), text, "duckdb", **{"types": TYPES, "labels_until": UNTIL, **more})
+def _compiled(text: str, definitions: SemanticManifest | None = None, dialect: str = "duckdb", **more: Any) -> Any:
+    """The three parts, compiled."""
+    parts = {
+        part: compile_training_set(
+            *asked_of(
+                definitions or manifest(), {"predict": text, "part": part, **_until(part), **more}, TYPES, dialect
+            ),
+            dialect,
+        )
+        for part in get_args(Part)
+    }
+    return SimpleNamespace(**parts)
+
+
+def _until(part: str) -> dict[str, str]:
+    return {} if part == "features" else {"labels_until": UNTIL}
 
 
 def _rows(sql: str, world: World = WORLD) -> list[tuple[Any, ...]]:
@@ -78,6 +93,35 @@ def test_without_features_the_own_past_is_given() -> None:
     assert prediction.label.features[0].name == "flags"
 
 
+def test_a_spine_may_be_given_beside_it() -> None:
+    text = f"PREDICT total {END}"
+    given = _compiled(text.replace("labels.at", "at"), spine="labels")
+    assert given.training_set.sql == _compiled(text).training_set.sql
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({"spine": "labels"}, "AT names a table, and a spine is given"),
+        ({"features": ["thing.total to date"]}, "the query says it, and so does features"),
+        ({"part": "lable"}, "unknown part 'lable'"),
+        ({"sampel": {}}, "unknown key 'sampel'"),
+    ],
+)
+def test_what_does_not_go_with_it(more: dict[str, Any], what: str) -> None:
+    with pytest.raises(PenstockError, match=what):
+        _compiled(f"PREDICT total {END}", **more)
+    with pytest.raises(InvalidRequestError, match="part is of a predictive query"):
+        asked_of(manifest(), {"part": "label"}, TYPES)
+
+
+def test_a_split_and_a_sample_go_with_it() -> None:
+    more = {"sample": {"share": 0.5, "by": ["label_id"]}, "split": {"by": "time", "test_from": "1970-01-01"}}
+    rows = _rows(_compiled(f"PREDICT total {END}", **more).training_set.sql)
+    assert 0 < len(rows) < len(WORLD.labels)
+    assert {row[4] for row in rows} == {"train", "test"}
+
+
 def test_a_dimension_goes_by_its_name_and_a_metric_keeps_its_own() -> None:
     definitions = manifest()
     events = definitions.models["events"]
@@ -89,7 +133,7 @@ def test_a_dimension_goes_by_its_name_and_a_metric_keeps_its_own() -> None:
         metrics={**definitions.metrics, "count_events": taken},
     )
     text = f"PREDICT count(events where odd and label = 'u') {END} GIVEN thing.count_events over 7 seconds"
-    prediction = compile_prediction(definitions, text, "duckdb", types=TYPES, labels_until=UNTIL)
+    prediction = _compiled(text, definitions)
     by_hand = _compiled(f"PREDICT count(events where (n > 1 OR flag) and label = 'u') {END}")
     assert _rows(prediction.label.sql) == _rows(by_hand.label.sql)
     past = _compiled(f"PREDICT total {END} GIVEN thing.total over 7 seconds").features
@@ -114,7 +158,7 @@ def test_a_grid_asks_for_each_key_from_when_it_is_known() -> None:
 @pytest.mark.parametrize("dialect", ["spark", "duckdb"])
 def test_each_dialect_has_the_whole_of_it(dialect: str) -> None:
     text = f"PREDICT exists(events) {END}".replace("labels.at", "every 1 day from 2020-01-01 to 2020-02-01")
-    prediction = compile_prediction(manifest(), text, dialect)
+    prediction = _compiled(text, dialect=dialect)
     assert prediction.training_set.columns[-1] == "thing__exists_events__next_7s"
 
 
@@ -154,7 +198,11 @@ def test_the_parts() -> None:
         (f"PREDICT count(events where n; drop table x) {END}", InvalidRequestError, "no SQL expression|not a single"),
         (f"PREDICT totl {END}", UnknownNameError, "unknown metric 'totl'"),
         ("PREDICT total OVER NEXT 2 months FOR thing AT labels.at", InvalidRequestError, "no fixed length"),
-        ("PREDICT total OVER NEXT 2 days FOR thing AT labels", InvalidRequestError, "'labels' are no times"),
+        ("PREDICT total OVER NEXT 2 days FOR thing AT the labels", InvalidRequestError, "'the labels' are no times"),
+        (
+            "PREDICT total OVER NEXT 2 days SETTLED AFTER 1 day FOR thing AT happened_at",
+            InvalidRequestError, "no spine is given",
+        ),
         (
             "PREDICT total OVER NEXT 2 days FOR thing AT every 0 days from 2020-01-01 to 2020-02-01",
             InvalidRequestError, "no time at all",

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from worlds import manifest
 
+from penstock.training_sets import Spine, TrainingSetRequest
 from penstock.training_sets.record import Record, SpineRecord, definitions_used, record_of
 
 RECORD = Record(
@@ -41,14 +42,18 @@ def test_hashes_tell_records_apart() -> None:
     assert re.fullmatch(r"[0-9a-f]{32}", RECORD.sql_hash)
 
 
-FEATURES = ("thing.rate over 7 days", "thing.events.n")
+ASKED = TrainingSetRequest(
+    Spine("labels", at="at", entities={"thing": "thing"}),
+    ("thing.events.n",),
+    labels=("thing.rate over next 7 days settled after 1 day",),
+)
 
 
 def test_definitions_are_those_that_are_used() -> None:
-    found = definitions_used(manifest(), FEATURES)
+    found = definitions_used(manifest(), ASKED)
     assert "semantic model events" in found
     assert {name for name in found if name.startswith("metric ")} == {"metric rate", "metric flagged", "metric number"}
-    assert definitions_used(manifest(), FEATURES) == found
+    assert definitions_used(manifest(), ASKED) == found
 
 
 @pytest.mark.parametrize("part", ["filters", "meta", "fill_nulls_with"])
@@ -57,8 +62,8 @@ def test_a_changed_definition_is_told(part: str) -> None:
     name = "flagged"
     others = {"filters": ("1 = 2",), "meta": {"penstock": {"delay": "9 days"}}, "fill_nulls_with": 17}
     metrics = {**world.metrics, name: replace(world.metrics[name], **{part: others[part]})}
-    before = definitions_used(world, FEATURES)
-    after = definitions_used(replace(world, metrics=metrics), FEATURES)
+    before = definitions_used(world, ASKED)
+    after = definitions_used(replace(world, metrics=metrics), ASKED)
     assert {key for key in before if before[key] != after[key]} == {f"metric {name}"}
 
 
@@ -66,13 +71,11 @@ def test_a_description_is_no_change() -> None:
     world = manifest()
     described = {name: replace(metric, description="more", label="words") for name, metric in world.metrics.items()}
     models = {name: replace(model, description="more", node_id="n") for name, model in world.models.items()}
-    assert definitions_used(replace(world, metrics=described, models=models), FEATURES) == definitions_used(
-        world, FEATURES
-    )
+    assert definitions_used(replace(world, metrics=described, models=models), ASKED) == definitions_used(world, ASKED)
 
 
 def test_a_changed_model_is_told() -> None:
     world = manifest()
     models = {**world.models, "events": replace(world.models["events"], meta={"penstock": {"delay": "1 day"}})}
-    before, after = definitions_used(world, FEATURES), definitions_used(replace(world, models=models), FEATURES)
+    before, after = definitions_used(world, ASKED), definitions_used(replace(world, models=models), ASKED)
     assert {key for key in before if before[key] != after[key]} == {"semantic model events"}
