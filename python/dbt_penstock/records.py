@@ -73,7 +73,7 @@ def _record(model: Any, manifest: Any, adapter: Any) -> Record | None:
         inputs=inputs,
         spine=_spine(adapter, _pinned(rows, inputs)),
         definitions=definitions_used(known, wanted),
-        session={name: str(_rows(adapter, f"SET {name}")[0]["value"]) for name in SETTINGS},
+        session={name: _setting(adapter, name) for name in SETTINGS},
         request=request,
         penstock=__version__,
     )
@@ -92,6 +92,11 @@ def _version(adapter: Any, relation: str) -> int | None:
         return int(_rows(adapter, f"DESCRIBE HISTORY {quoted} LIMIT 1")[0]["version"])
     except DbtRuntimeError:
         return None
+
+
+def _setting(adapter: Any, name: str) -> str:
+    value = _rows(adapter, f"SET {name}")[0]["value"]
+    return str(value).lower() if isinstance(value, bool) else str(value)  # dbt reads 'false' as a truth value
 
 
 def _spine(adapter: Any, query: str) -> SpineRecord:

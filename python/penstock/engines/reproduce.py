@@ -13,6 +13,7 @@ from penstock.engines.spark import with_settings
 from penstock.engines.told import told
 from penstock.errors import EnvironmentProblem, InvalidRequestError, PenstockError
 from penstock.training_sets.checksum import checksum, checksum_parts
+from penstock.training_sets.history import last_build
 from penstock.training_sets.record import Record, record_of
 
 if TYPE_CHECKING:
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 
 # With this, versions are read however old they are, if their files are there. Delta refuses them otherwise.
 OLD_VERSIONS = {"spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false"}
-# Operations that leave a table's rows as they are.
-_NO_CHANGE = re.compile(
-    r"OPTIMIZE|VACUUM (START|END)|(UN)?SET TBLPROPERTIES|CHANGE COLUMNS?|CLUSTER BY|(ADD|DROP) CONSTRAINT|REORG|"
-    r"UPGRADE PROTOCOL|COMPUTE STATS|SET TABLE COMMENT|UPDATE COLUMN METADATA"
-)
-_BUILT = re.compile(r"(CREATE( OR REPLACE)?|REPLACE) TABLE AS SELECT|CLONE")
 _CONDITION = re.compile(r"^\[[A-Z_0-9.]+\]\s*")
 # How far doubles may differ that were summed in another order: of the value, and of the column's greatest value.
 _OF_VALUE, _OF_COLUMN = 1e-9, 1e-12
@@ -83,14 +78,10 @@ def built_set(spark: SparkSession, relation: str) -> BuiltSet | None:
         )
     except AnalysisException:
         return None
-    record, since = record_of(properties), None
-    for row in history:  # newest first
-        if _BUILT.fullmatch(row["operation"]):
-            break
-        if not _NO_CHANGE.fullmatch(row["operation"]):
-            since = f"version {row['version']}, {row['operation']}"
-    rows = None if row["numOutputRows"] is None else int(row["numOutputRows"])
-    return BuiltSet(record, int(row["version"]), rows, row["timestamp"], since)
+    version, since = last_build((int(row["version"]), row["operation"]) for row in history)
+    built = next((row for row in history if row["version"] == version), history[0])
+    rows = None if built["numOutputRows"] is None else int(built["numOutputRows"])
+    return BuiltSet(record_of(properties), int(built["version"]), rows, built["timestamp"], since)
 
 
 @contextmanager

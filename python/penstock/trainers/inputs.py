@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.training_sets.checksum import checksum, checksum_parts
+from penstock.training_sets.history import last_build
 from penstock.training_sets.record import Record, record_of
 
 
@@ -39,5 +40,8 @@ def content_checksum(frame: Any) -> str:
 
 
 def record_in(spark: Any, table: str) -> Record | None:
-    """What the training set in a Delta table was made from; None where its table does not say so."""
-    return record_of(spark.sql(f"DESCRIBE DETAIL {table}").collect()[0]["properties"])
+    """What a training set's table was made from; None where it does not say so, or holds other rows by now."""
+    history = spark.sql(f"DESCRIBE HISTORY {table}").select("version", "operation").collect()
+    _, since = last_build((int(row["version"]), row["operation"]) for row in history)
+    properties = spark.sql(f"DESCRIBE DETAIL {table}").collect()[0]["properties"]
+    return record_of(properties) if since is None else None

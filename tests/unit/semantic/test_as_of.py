@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.semantic.as_of import read_as_of
+from penstock.semantic.as_of import read_as_of, tables_in
 
 SQL = "WITH a AS (SELECT x FROM s.facts) SELECT a.x, (SELECT MAX(y) FROM s.dims AS d) AS y FROM a"
 
@@ -32,3 +32,15 @@ def test_refusals() -> None:
         read_as_of(SQL, {"fact": 7}, "spark")
     with pytest.raises(InvalidRequestError, match="not known to duckdb"):
         read_as_of(SQL, {"facts": 7}, "duckdb")
+
+
+def test_tables_of_one_name_are_told_apart_by_their_schemas() -> None:
+    sql = read_as_of("SELECT * FROM a.t, b.t, (WITH t AS (SELECT 1) SELECT * FROM t)", {"a.t": 1, "b.t": 2}, "spark")
+    assert " ".join(sql.split()).count("AS OF") == 2
+    assert "a.t VERSION AS OF 1" in sql
+    assert "b.t VERSION AS OF 2" in sql
+    assert tables_in(sql, "spark") == ("a.t", "b.t")
+
+
+def test_what_a_function_makes_is_no_table() -> None:
+    assert tables_in("SELECT * FROM range(9), (VALUES (1)) AS v(x), s.`a b`", "spark") == ("s.a b",)

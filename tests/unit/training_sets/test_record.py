@@ -79,3 +79,7 @@ def test_a_changed_model_is_told() -> None:
     models = {**world.models, "events": replace(world.models["events"], meta={"penstock": {"delay": "1 day"}})}
     before, after = definitions_used(world, ASKED), definitions_used(replace(world, models=models), ASKED)
     assert {key for key in before if before[key] != after[key]} == {"semantic model events"}
+
+
+def test_a_metric_brings_its_model() -> None:
+    assert list(definitions_used(manifest(), ["thing.total to date"])) == ["metric total", "semantic model events"]
