@@ -22,12 +22,19 @@ def add_tests(manifest: Any, models: list[Any]) -> None:
     """
     for model in models:
         config = model.config
-        if config.materialized == "table" and config.get("file_format") == "delta" and _is_nothing_else(model.raw_code):
+        built = config.materialized == "table" or is_merged(model)
+        if built and config.get("file_format") == "delta" and is_nothing_else(model.raw_code):
             node = _node(model, manifest)
             manifest.nodes[node.unique_id] = node
 
 
-def _is_nothing_else(code: str) -> bool:
+def is_merged(model: Any) -> bool:
+    """Whether a model is incremental and merged by a key; what is only appended to is no set of ours."""
+    config = model.config
+    return config.materialized == "incremental" and config.incremental_strategy == "merge" and bool(config.unique_key)
+
+
+def is_nothing_else(code: str) -> bool:
     """Whether a model's code is one call of `training_set`, beside `config` and what Jinja sets."""
     from jinja2 import Environment, TemplateSyntaxError, nodes
 

@@ -78,10 +78,13 @@ def built_set(spark: SparkSession, relation: str) -> BuiltSet | None:
         )
     except AnalysisException:
         return None
-    version, since = last_build((int(row["version"]), row["operation"]) for row in history)
+    record = record_of(properties)
+    merged = None if record is None else record.merged
+    version, since = last_build(((int(row["version"]), row["operation"]) for row in history), merged)
     built = next((row for row in history if row["version"] == version), history[0])
-    rows = None if built["numOutputRows"] is None else int(built["numOutputRows"])
-    return BuiltSet(record_of(properties), int(built["version"]), rows, built["timestamp"], since)
+    # a merge counts the rows that it wrote, not those that it left
+    rows = None if built["numOutputRows"] is None or version == merged else int(built["numOutputRows"])
+    return BuiltSet(record, int(built["version"]), rows, built["timestamp"], since)
 
 
 @contextmanager

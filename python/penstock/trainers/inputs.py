@@ -41,7 +41,9 @@ def content_checksum(frame: Any) -> str:
 
 def record_in(spark: Any, table: str) -> Record | None:
     """What a training set's table was made from; None where it does not say so, or holds other rows by now."""
+    record = record_of(spark.sql(f"DESCRIBE DETAIL {table}").collect()[0]["properties"])
+    if record is None:
+        return None
     history = spark.sql(f"DESCRIBE HISTORY {table}").select("version", "operation").collect()
-    _, since = last_build((int(row["version"]), row["operation"]) for row in history)
-    properties = spark.sql(f"DESCRIBE DETAIL {table}").collect()[0]["properties"]
-    return record_of(properties) if since is None else None
+    _, since = last_build(((int(row["version"]), row["operation"]) for row in history), record.merged)
+    return record if since is None else None

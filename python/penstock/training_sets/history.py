@@ -13,11 +13,12 @@ _NO_CHANGE = re.compile(
 _BUILT = re.compile(r"(CREATE( OR REPLACE)?|REPLACE) TABLE AS SELECT|CLONE")
 
 
-def last_build(history: Iterable[tuple[int, str]]) -> tuple[int | None, str | None]:
+def last_build(history: Iterable[tuple[int, str]], merged: int | None = None) -> tuple[int | None, str | None]:
     """The version of the last build, and the first change of rows after it in words; None where there is none.
 
     Args:
         history: Versions and operations as `DESCRIBE HISTORY` tells them, newest first.
+        merged: The version that the record names as the last refresh of the set.
 
     Example:
         >>> last_build([(3, "OPTIMIZE"), (2, "MERGE"), (1, "CREATE OR REPLACE TABLE AS SELECT"), (0, "MERGE")])
@@ -25,7 +26,7 @@ def last_build(history: Iterable[tuple[int, str]]) -> tuple[int | None, str | No
     """
     since = None
     for version, operation in history:
-        if _BUILT.fullmatch(operation):
+        if version == merged or _BUILT.fullmatch(operation):
             return version, since
         if not _NO_CHANGE.fullmatch(operation):
             since = f"version {version}, {operation}"

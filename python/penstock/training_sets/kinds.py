@@ -23,9 +23,9 @@ _DOUBLES = (exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE)
 
 def declared_types(types: Types, relation: str) -> Mapping[str, str] | None:
     """The types of a relation's columns by lower-case name; None where they are not declared."""
-    wanted = _plain(relation)
+    wanted = plain_name(relation)
     for name, columns in types.items():
-        if _plain(name) == wanted:
+        if plain_name(name) == wanted:
             return {column.lower(): text for column, text in columns.items()}
     return None
 
@@ -113,5 +113,6 @@ def _kind_of_type(declared: str | exp.DataType | None) -> Kind | None:
     return "double" if kind in _DOUBLES else "other"
 
 
-def _plain(relation: str) -> str:
+def plain_name(relation: str) -> str:
+    """A relation's name to compare by: without quotes, in lower case."""
     return ".".join(part.strip('`" ') for part in relation.lower().split("."))

@@ -9,6 +9,7 @@
 | `penstock.training_set.session` | JSON: the settings of Spark that its answer depends on |
 | `penstock.training_set.request` | JSON: the arguments of the macro |
 | `penstock.training_set.version` | the version of Penstock that compiled it |
+| `penstock.training_set.merged` | of a set that was refreshed, the version of its table that the refresh made |
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Record:
         session: The settings of Spark under which the statement ran.
         request: What was asked for, as the macro's arguments.
         penstock: The version of Penstock.
+        merged: Of a set that was refreshed, the version of its own table that came of it.
     """
 
     sql: str
@@ -63,6 +65,7 @@ class Record:
     session: Mapping[str, str]
     request: Mapping[str, Any]
     penstock: str
+    merged: int | None = None
 
     @property
     def definitions_hash(self) -> str:
@@ -89,6 +92,7 @@ class Record:
             "session": _json(dict(self.session)),
             "request": _json(dict(self.request)),
             "version": self.penstock,
+            **({} if self.merged is None else {"merged": str(self.merged)}),
         }
         return {_PREFIX + name: value for name, value in found.items()}
 
@@ -106,6 +110,7 @@ def record_of(properties: Mapping[str, str]) -> Record | None:
         session=json.loads(found["session"]),
         request=json.loads(found["request"]),
         penstock=found["version"],
+        merged=int(found["merged"]) if "merged" in found else None,
     )
 
 

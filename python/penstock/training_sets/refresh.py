@@ -15,6 +15,7 @@ from sqlglot import exp
 from penstock.errors import InvalidRequestError
 from penstock.semantic.render import render
 from penstock.training_sets.compile import compile_training_set, resolved
+from penstock.training_sets.kinds import plain_name
 from penstock.training_sets.resolve import Resolver
 from penstock.training_sets.sql import column, known_dialect, microseconds, not_null, source_of, user_column
 from penstock.training_sets.values import LookUp, Value
@@ -79,17 +80,32 @@ def compile_refresh(
     target, spine = known_dialect(dialect), request.spine
     resolver, _ = resolved(manifest, request, target)
     reached = [_not_in(built, unique_key, target)]
-    for relation, query in changes.items():
-        if relation == spine.relation:
-            reached.append(_is_in(query, unique_key, target))
+    changed = {plain_name(relation): query for relation, query in changes.items()}
+    if plain_name(spine.relation) in changed:
+        reached.append(_is_in(changed[plain_name(spine.relation)], unique_key, target))
     for reach in _reaches(resolver):
-        relation = manifest.model(reach.model).relation.name
-        if relation in changes:
-            reached.append(_reached(resolver, reach, changes[relation], target))
+        relation = plain_name(manifest.model(reach.model).relation.name)
+        if relation in changed:
+            reached.append(_reached(resolver, reach, changed[relation], target))
     rows = exp.Select().from_(source_of(spine.relation, _ROWS, target), copy=False)
     rows = rows.select(exp.Column(this=exp.Star(), table=exp.to_identifier(_ROWS)), copy=False)
     part = render(rows.where(exp.or_(*reached, copy=False), copy=False), target)
     return compile_training_set(manifest, replace(request, spine=replace(spine, relation=part)), dialect)
+
+
+def gone(spine: str, unique_key: Sequence[str], change: str, dialect: str) -> str:
+    """SQL that counts the rows, among those that changed, whose key the spine has no more.
+
+    Args:
+        spine: The spine's relation.
+        unique_key: The columns that tell its rows apart.
+        change: A query of its changed rows.
+        dialect: `spark` or `duckdb`.
+    """
+    target = known_dialect(dialect)
+    there = _of_key(source_of(spine, _CHANGED, target), _CHANGED, unique_key)
+    rows = exp.Select().from_(source_of(change, _ROWS, target), copy=False).where(exp.Not(this=exp.Exists(this=there)))
+    return render(rows.select(exp.alias_(exp.Count(this=exp.Star()), "gone"), copy=False), target)
 
 
 def _not_in(built: str, key: Sequence[str], dialect: Dialect) -> exp.Expr:
