@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 TITLES = (
-    "NULL keys over two joins",
+    "keys that join nothing",
     "by what each customer spent",
     "thirty days to the end of a week",
     "which conversions were known",

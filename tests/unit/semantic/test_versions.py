@@ -32,12 +32,14 @@ VERSIONS = {"known_at": "v_known", "version_of": "v_id", "tie_break": "v_tie", "
 MOMENTS = ("2024-01-02 12:00:00", "2024-01-20", "2024-02-15", "2024-04-01")
 
 
-def _manifest(section: dict[str, Any], **by_model: dict[str, Any]) -> SemanticManifest:
+def _manifest(section: dict[str, Any], *metrics: dict[str, Any], **by_model: dict[str, Any]) -> SemanticManifest:
+    """The shop's, with this in `meta` of all models, or what is given for one, and with more metrics."""
     raw = copy.deepcopy(shop.MANIFEST)
     for model in raw["semantic_models"]:
         model["config"] = {"meta": {"penstock": by_model.get(model["name"], section)}}
     for metric in raw["metrics"]:
         metric.pop("config", None)
+    raw["metrics"] += metrics
     return load_manifest(raw)
 
 
@@ -58,7 +60,8 @@ def _histories(rng: Random) -> dict[str, tuple[list[str], list[tuple[Any, ...]]]
             back = rng.random() < 0.3
             for _ in range(rng.randint(0, 3)):  # what was said before, or at the same time
                 earlier = known - dt.timedelta(hours=rng.choice((0, 1, 100, 1000)))
-                versions.append((*rng.choice(rows), number, earlier, rng.randint(0, 4), rng.random() < 0.3))
+                said = (rng.choice(both) for both in zip(rng.choice(rows), rng.choice(rows), strict=True))
+                versions.append((*said, number, earlier, rng.randint(0, 4), rng.random() < 0.3))
             # the second copy of each row is deleted in the end, or becomes known only never
             gone = number >= len(rows)
             versions.append((*row, number, known, 5, gone or (None if rng.random() < 0.5 else False)))
@@ -140,16 +143,13 @@ def test_models_that_declare_no_versions_are_read_as_they_are() -> None:
     assert "LEAD(" not in compile_request(PLAIN, request, "duckdb").sql
 
 
+CLOCK = "v_known - INTERVAL 1 DAY * v_tie"
+
+
 def test_a_metric_with_a_clock_of_its_own_orders_versions_by_it() -> None:
-    raw = copy.deepcopy(shop.MANIFEST)
-    for model in raw["semantic_models"]:
-        model["config"] = {"meta": {"penstock": VERSIONS}}
-    for metric in raw["metrics"]:
-        metric.pop("config", None)
-    own = {"penstock": {"known_at": "v_known - INTERVAL 1 DAY * v_tie"}}
-    raw["metrics"].append(shop._simple("own", "orders", "sum", "amount", meta=own))
-    manifest = load_manifest(raw)
-    clock = "v_known - INTERVAL 1 DAY * v_tie"
+    clock = CLOCK
+    own = shop._simple("own", "orders", "sum", "amount", meta={"penstock": {"known_at": clock}})
+    manifest = _manifest(VERSIONS, own)
     sql = compile_request(manifest, MetricRequest(("own", "revenue")), "duckdb").sql
     (wanted,) = HISTORY.execute(
         "SELECT SUM(amount) FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY v_id ORDER BY "
@@ -160,6 +160,22 @@ def test_a_metric_with_a_clock_of_its_own_orders_versions_by_it() -> None:
     assert found == (wanted[0], _rows(KNOWN[""], PLAIN, MetricRequest(("revenue",)))[0][0])
     assert found[0] != found[1]
     assert "known at other times" in (reasons_against(manifest, "orders")["own"] or "")
+
+
+def test_so_does_one_that_is_converted_to() -> None:
+    conversion = copy.deepcopy(next(m for m in shop.MANIFEST["metrics"] if m["name"] == "visit_to_order"))
+    conversion["type_params"]["conversion_type_params"]["conversion_metric"] = {"name": "bought"}
+    plain = shop._simple("bought", "orders", "count", "order_id")
+    own = shop._simple("bought", "orders", "count", "order_id", meta={"penstock": {"known_at": CLOCK}})
+    wanted = _manifest(VERSIONS, plain, {**conversion, "name": "m"}, orders={**VERSIONS, "known_at": CLOCK})
+    found = _manifest(VERSIONS, own, {**conversion, "name": "m"})
+    other = _manifest(VERSIONS, plain, {**conversion, "name": "m"})
+    differ = 0
+    for moment in (None, "2024-01-20", "2024-02-15", "2024-03-01"):
+        request = MetricRequest(("m",), ("customer", "metric_time__week"), known_at=moment)
+        assert _rows(HISTORY, found, request) == _rows(HISTORY, wanted, request)
+        differ += _rows(HISTORY, found, request) != _rows(HISTORY, other, request)
+    assert differ
 
 
 def test_a_metric_view_has_the_present_versions() -> None:
