@@ -14,7 +14,11 @@ _last: dict[str, Any] = {}
 
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions of `modules.penstock`, by name."""
-    return {"compile": compile_request, "metric_view_comments": metric_view_comments}
+    return {
+        "compile": compile_request,
+        "metric_view_comments": metric_view_comments,
+        "tested_model": tested_model,
+    }
 
 
 def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any]) -> str:
@@ -52,6 +56,21 @@ def metric_view_comments(meta: Mapping[str, Any], graph: Mapping[str, Any]) -> d
         if request["kind"] == "metric_view":
             comments |= requests.view_of(request, _definitions(graph)).comments
     return comments
+
+
+def tested_model(ref: Any, graph: Mapping[str, Any]) -> Any:
+    """The model that a generic test is on, which knows how to test it for leakage.
+
+    Args:
+        ref: dbt's `ref` in the test.
+        graph: dbt's `graph`.
+
+    Raises:
+        CompilationError: with the message of the user's error.
+    """
+    from dbt_penstock.leakage import TestedModel
+
+    return TestedModel(ref, graph)
 
 
 def _definitions(graph: Mapping[str, Any]) -> Any:

@@ -1,0 +1,184 @@
+"""The tests for leakage, as dbt's generic tests ask for them: what they need of the model that they are on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from dbt_common.exceptions import CompilationError
+
+from penstock.errors import InvalidRequestError, PenstockError
+from penstock.manifest.graph import manifest_from_graph, requests_in
+from penstock.training_sets import types_of_contracts
+from penstock.training_sets.future_correlation import future_correlation
+from penstock.training_sets.no_leakage import LeakageTest
+from penstock.training_sets.static_check import as_rows, check_sql
+from penstock.training_sets.telltale import telltale_features
+
+if TYPE_CHECKING:
+    from penstock.manifest.model import SemanticManifest
+
+_SPINE = "_spine"  # the step of a compiled training set that makes its rows
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _told(function: Callable[P, T]) -> Callable[P, T]:
+    """A user's error becomes dbt's, with its message."""
+
+    @wraps(function)
+    def with_message(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except PenstockError as error:
+            raise CompilationError(str(error)) from error
+
+    return with_message
+
+
+class TestedModel:
+    """The model that a generic test is on.
+
+    Args:
+        ref: dbt's `ref` in the test, which knows the manifest, the configuration and the test.
+        graph: dbt's `graph`.
+    """
+
+    @_told
+    def __init__(self, ref: Any, graph: Mapping[str, Any]) -> None:
+        self._manifest, self._config = ref.manifest, ref.config
+        self._node = ref.manifest.nodes.get(ref.model.attached_node)
+        if self._node is None or self._node.resource_type != "model":
+            raise InvalidRequestError("a test for leakage belongs on a model", where=ref.model.name)
+        self._definitions: SemanticManifest = manifest_from_graph(graph)
+        self._types = types_of_contracts(graph)
+        asked = [r for r in requests_in(self._node.config.meta) if r["kind"] == "training_set"]
+        self._request = asked[0] if len(asked) == 1 else None
+
+    @_told
+    def no_leakage(self, at: str | None, key: Any, spine: Any, inclusive: bool | None) -> _NoLeakage:
+        """The test that deletes and alters the future; what is not given is taken from the model's own request."""
+        request = self._request or {}
+        return _NoLeakage(
+            LeakageTest(
+                self._definitions,
+                self._sql(),
+                at=self._at(at),
+                key=self._key(key),
+                spine=_texts(spine) or ((_SPINE,) if request else ()),
+                inclusive=bool(request.get("inclusive") if inclusive is None else inclusive),
+            )
+        )
+
+    @_told
+    def findings(self, spine: Any, allow: Any) -> str:
+        """SQL whose rows are what is wrong with the SQL of the model."""
+        spine = _texts(spine) or ((_SPINE,) if self._request else ())
+        found = check_sql(self._sql(), self._definitions, spine=spine)
+        return as_rows([f for f in found if f.kind not in _texts(allow)], "spark")
+
+    @_told
+    def telltales(self, relation: Any, columns: Iterable[Any], label: str, leave_out: Any, threshold: float) -> str:
+        """SQL whose rows are the features that tell the label by themselves."""
+        left_out = [*_texts(leave_out), *([self._request["at"]] if self._request else [])]
+        return telltale_features(
+            str(relation), types_of(columns), label=label, leave_out=left_out, threshold=threshold, dialect="spark"
+        )
+
+    @_told
+    def future_correlation(
+        self,
+        relation: Any,
+        columns: Iterable[Any],
+        at: str | None,
+        entities: Mapping[str, str] | None,
+        features: Mapping[str, str],
+        margin: float,
+    ) -> str:
+        """SQL whose rows are the columns that are nearer to what came than to what was."""
+        return future_correlation(
+            self._definitions,
+            str(relation),
+            at=self._at(at),
+            entities=entities or (self._request or {}).get("entities") or {},
+            features=features,
+            columns=list(types_of(columns)),
+            margin=margin,
+            types=self._types,
+            dialect="spark",
+        )
+
+    def _at(self, at: str | None) -> str:
+        found = at or (self._request or {}).get("at")
+        if not found:
+            raise InvalidRequestError(
+                "it is not known which column has the time of each row",
+                where=f"model {self._node.name}",
+                fix="arguments: {at: predict_at}",
+            )
+        return str(found)
+
+    def _key(self, key: Any) -> tuple[str, ...]:
+        if key:
+            return _texts(key)
+        if self._request is None:
+            raise InvalidRequestError(
+                "it is not known which columns tell the rows of the set apart",
+                where=f"model {self._node.name}",
+                fix="arguments: {key: [flight_id]}",
+            )
+        named = [*self._request["entities"].values(), self._request["at"]]
+        return tuple(c for c in dict.fromkeys(named) if c in (self._request["columns"] or named))
+
+    def _sql(self) -> str:
+        """The model's SQL, as dbt compiles it for a build from nothing."""
+        from dbt.compilation import Compiler
+
+        if self._node.language != "sql":
+            raise InvalidRequestError("a Python model has no SQL to test", where=f"model {self._node.name}")
+        node = type(self._node).from_dict(self._node.to_dict(omit_none=True))
+        node.config.materialized = "table"  # an incremental model is not incremental then
+        node.compiled, node.extra_ctes, node.extra_ctes_injected = False, [], False
+        compiled = Compiler(self._config).compile_node(node, self._manifest, write=False)
+        return str(compiled.compiled_code)
+
+
+class _NoLeakage:
+    """What the test needs before it can be written: columns of inputs, and instants to cut at."""
+
+    def __init__(self, test: LeakageTest) -> None:
+        self._test = test
+
+    @_told
+    def inputs(self) -> list[dict[str, str]]:
+        """The relations whose columns have to be known, each as its `name` in the SQL, and its parts."""
+        return [{"name": name, **_parts(name)} for name in self._test.inputs()]
+
+    @_told
+    def cut_times(self, relation: Any, cuts: int) -> str:
+        """SQL for the instants to cut at."""
+        return self._test.cut_times(str(relation), cuts)
+
+    @_told
+    def statement(self, columns: Iterable[Any], inputs: Mapping[str, Iterable[Any]], cuts: Sequence[Any]) -> str:
+        """The test itself."""
+        given = {name: types_of(found) for name, found in inputs.items()}
+        return self._test.statement(types_of(columns), given, [int(cut) for cut in cuts])
+
+
+def types_of(columns: Iterable[Any]) -> dict[str, str]:
+    """The types of dbt's columns, by their names."""
+    return {column.name: column.dtype for column in columns}
+
+
+def _parts(name: str) -> dict[str, str]:
+    from sqlglot import exp
+
+    table = exp.to_table(name, dialect="spark")
+    return {"schema": table.db, "identifier": table.name}
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return () if not value else (value,) if isinstance(value, str) else tuple(map(str, value))
