@@ -70,7 +70,10 @@ def tested_model(ref: Any, graph: Mapping[str, Any]) -> Any:
     """
     from dbt_penstock.leakage import TestedModel
 
-    return TestedModel(ref, graph)
+    try:
+        return TestedModel(ref, graph, _definitions(graph))
+    except PenstockError as error:
+        raise CompilationError(str(error)) from error
 
 
 def _definitions(graph: Mapping[str, Any]) -> Any:

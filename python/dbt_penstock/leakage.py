@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from dbt_common.exceptions import CompilationError
 
 from penstock.errors import InvalidRequestError, PenstockError
-from penstock.manifest.graph import manifest_from_graph, requests_in
+from penstock.manifest.graph import requests_in
 from penstock.training_sets import types_of_contracts
 from penstock.training_sets.future_correlation import future_correlation
 from penstock.training_sets.no_leakage import LeakageTest
@@ -44,15 +44,18 @@ class TestedModel:
     Args:
         ref: dbt's `ref` in the test, which knows the manifest, the configuration and the test.
         graph: dbt's `graph`.
+        definitions: The project's metrics and semantic models.
+
+    Raises:
+        InvalidRequestError: The test is on something else.
     """
 
-    @_told
-    def __init__(self, ref: Any, graph: Mapping[str, Any]) -> None:
+    def __init__(self, ref: Any, graph: Mapping[str, Any], definitions: SemanticManifest) -> None:
         self._manifest, self._config = ref.manifest, ref.config
         self._node = ref.manifest.nodes.get(ref.model.attached_node)
         if self._node is None or self._node.resource_type != "model":
             raise InvalidRequestError("a test for leakage belongs on a model", where=ref.model.name)
-        self._definitions: SemanticManifest = manifest_from_graph(graph)
+        self._definitions = definitions
         self._types = types_of_contracts(graph)
         asked = [r for r in requests_in(self._node.config.meta) if r["kind"] == "training_set"]
         self._request = asked[0] if len(asked) == 1 else None

@@ -42,6 +42,7 @@ class Built:
     place: Place
     failures: dict[tuple[str, str], int]
     statuses: dict[str, str]
+    messages: dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +62,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     failures = {}
     for result in results:
         test = nodes[result["unique_id"]].get("test_metadata")
-        if test is not None:
+        if test is not None and _name(nodes[result["unique_id"]]["attached_node"]) != "undeclared":
             assert result["status"] in ("pass", "fail"), (result["unique_id"], result["message"])
             failures[_name(nodes[result["unique_id"]]["attached_node"]), test["name"]] = result["failures"]
-    yield Built(place, failures, {r["unique_id"]: r["status"] for r in results})
+    statuses = {r["unique_id"]: r["status"] for r in results}
+    yield Built(place, failures, statuses, {r["unique_id"]: r["message"] for r in results})
 
 
 def _json(folder: Path, name: str) -> Any:
@@ -84,5 +86,12 @@ def test_a_leak_is_found_by_the_tests_that_can(built: Built, name: str) -> None:
 
 def test_all_models_are_built(built: Built) -> None:
     models = {name: status for name, status in built.statuses.items() if name.startswith("model.")}
-    assert len(models) == 14
+    assert len(models) == 16
     assert set(models.values()) == {"success"}
+
+
+def test_an_input_that_says_nothing_is_an_error_with_its_name(built: Built) -> None:
+    (name,) = [name for name in built.statuses if "no_leakage_undeclared" in name]
+    assert built.statuses[name] == "error"
+    assert "it is not declared when rows of penstock.visits_seen are known" in built.messages[name]
+    assert "fix: declare known_at or delay" in built.messages[name]

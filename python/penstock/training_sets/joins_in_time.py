@@ -15,6 +15,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from penstock.training_sets.sql import relation_key
+from penstock.training_sets.without_future import is_within
 
 if TYPE_CHECKING:
     from penstock.semantic.request import Dialect
@@ -78,7 +79,7 @@ def unbound_joins(
     for scope in scopes:
         source, found = _judged(scope, walk)
         walk.done[id(scope)] = source
-        if not _is_within_spine(scope.expression, walk.spine):
+        if not is_within(scope.expression, walk.spine):
             yield from found
 
 
@@ -209,12 +210,3 @@ def _told(node: exp.Expr, source: _Source) -> UnboundJoin:
         what = f"it gives a row of the past what {names} says today, or at any time"
         fix = "compare when its rows are known, or valid, with the time of the row"
     return UnboundJoin(node, what, f"{fix}; or have it done by penstock.training_set")
-
-
-def _is_within_spine(node: exp.Expr, spine: Sequence[tuple[str, ...]]) -> bool:
-    parent: exp.Expr | None = node
-    while parent is not None:
-        if isinstance(parent, (exp.CTE, exp.Subquery)) and (parent.alias.lower(),) in spine:
-            return True
-        parent = parent.parent
-    return False

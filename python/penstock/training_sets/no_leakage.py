@@ -251,7 +251,7 @@ class _Comparison:
         same = exp.and_(_is_null("_before"), _is_null("_after"), copy=False)
         there = exp.and_(not_null(column("_before")), not_null(column("_after")), copy=False)
         equal = exp.and_(there, *(self._equal(i) for i in range(len(self.columns))), copy=False)
-        # `exp.or_` of tests that are never NULL, and so neither is its opposite
+        # none of these tests is ever NULL, and so neither is the opposite of all
         changed = exp.Not(this=exp.paren(exp.or_(same, equal, copy=False)))
         return compared.where(exp.LTE(this=column("_at"), expression=column("_cut")), changed, copy=False)
 

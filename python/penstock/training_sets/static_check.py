@@ -15,8 +15,9 @@ from sqlglot import exp
 from penstock.semantic.render import render
 from penstock.training_sets.joins_in_time import unbound_joins
 from penstock.training_sets.no_leakage import parsed_query
-from penstock.training_sets.sql import known_dialect
+from penstock.training_sets.sql import known_dialect, relation_key
 from penstock.training_sets.when_known import known_relations
+from penstock.training_sets.without_future import is_within
 
 if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest
@@ -81,10 +82,10 @@ def check_sql(
     """
     target = known_dialect(dialect)
     tree = parsed_query(sql, target)
-    wanted = {name.lower() for name in spine}
+    wanted = {relation_key(name, target) for name in spine}
     found = [*_not_reproducible(tree, target)]
     for window in tree.find_all(exp.Window):
-        if not _is_of_spine(window, wanted):
+        if not is_within(window, wanted):
             found += _in_window(window, target)
     for join in unbound_joins(tree, known_relations(manifest, target), spine, target):
         found.append(Finding("join", _place(join.node, target), join.what, join.fix))
@@ -192,15 +193,6 @@ def _is_of(value: exp.Expr, order: exp.Order) -> bool:
     columns = {(c.table, c.name.lower()) for o in order.expressions for c in o.find_all(exp.Column)}
     own = {(c.table, c.name.lower()) for c in value.find_all(exp.Column)}
     return bool(own) and own <= columns
-
-
-def _is_of_spine(node: exp.Expr, spine: set[str]) -> bool:
-    parent = node.parent
-    while parent is not None:
-        if isinstance(parent, (exp.CTE, exp.Subquery)) and parent.alias.lower() in spine:
-            return True
-        parent = parent.parent
-    return False
 
 
 def _place(node: exp.Expr, dialect: Dialect) -> str:

@@ -6,7 +6,7 @@ that the rows of the spine up to that instant have to stay as they are, too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -67,13 +67,14 @@ def relations_read(tree: exp.Expr, spine: Sequence[str], dialect: Dialect) -> li
         if not table.name or (not table.db and table.name.lower() in inner):
             continue
         names = {(table.alias_or_name.lower(),), (table.name.lower(),), relation_key(table, dialect)}
-        if not names & set(keys) and not _is_within(table, keys):
+        if not names & set(keys) and not is_within(table, keys):
             found.append(table)
     return found
 
 
-def _is_within(table: exp.Table, spine: Sequence[tuple[str, ...]]) -> bool:
-    parent: exp.Expr | None = table.parent
+def is_within(node: exp.Expr, spine: Collection[tuple[str, ...]]) -> bool:
+    """Whether a part of a query lies within a step or sub-query of the spine, by the keys of its names."""
+    parent: exp.Expr | None = node
     while parent is not None:
         if isinstance(parent, (exp.CTE, exp.Subquery)) and (parent.alias.lower(),) in spine:
             return True

@@ -1,8 +1,13 @@
+{{ config(materialized='incremental', unique_key='sailing_id', incremental_strategy='merge') }}
+
 with
 
 sailings as (
 
     select * from {{ ref('sailings') }}
+    {% if is_incremental() -%}
+    where sails_at > (select max(sails_at) from {{ this }})
+    {%- endif %}
 
 ),
 
