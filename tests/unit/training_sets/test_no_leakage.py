@@ -130,6 +130,27 @@ def test_it_names_the_row_the_column_and_both_values() -> None:
     ]
 
 
+def test_what_is_known_at_the_very_cut_is_of_the_future_unless_inclusive() -> None:
+    small = World(labels=_labels(20), events=[_event(1, 5, 10), _event(2, 15, 20)])
+    tied = BY_EVENT.replace("e.happened_at < l.at", "e.known_at <= l.at")
+    given: dict[str, Any] = {"spine": ("labels",), "key": ("label_id",), "cuts": [_micros(20)], "of": small}
+    assert {row["future"] for row in changes(tied, **given)} == {"deleted", "altered"}
+    assert changes(tied, **given, inclusive=True) == []
+    assert changes(tied.replace("<=", "<"), **given) == []
+
+
+def test_the_end_of_a_version_is_known_when_it_ends() -> None:
+    prices = [{"id": 1, "thing": "a", "valid_from": 5, "valid_to": 30, "price": 7}]
+    small = World(labels=_labels(20), prices=prices)
+    sql = """SELECT l.*, p.price, p.valid_to FROM labels AS l LEFT JOIN prices AS p
+    ON p.thing = l.thing AND p.valid_from < l.at AND (p.valid_to >= l.at OR p.valid_to IS NULL)"""
+    given: dict[str, Any] = {"spine": ("labels",), "key": ("label_id",), "cuts": [_micros(20)], "of": small}
+    found = changes(sql, **given)
+    assert {row["changed_column"] for row in found} == {"valid_to"}
+    assert {row["future"] for row in found} == {"deleted", "altered"}
+    assert changes(sql.replace(", p.valid_to FROM", " FROM"), **given) == []
+
+
 def test_a_row_that_comes_or_goes_is_told() -> None:
     sql = "SELECT l.* FROM labels AS l JOIN events AS e ON e.thing = l.thing AND e.happened_at < l.at"
     small = World(labels=_labels(20), events=[_event(2, 15, 30)])
