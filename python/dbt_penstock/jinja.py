@@ -16,7 +16,12 @@ _asked: dict[str, list[Mapping[str, Any]]] = {}
 
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions of `modules.penstock`, by name."""
-    return {"compile": compile_request, "metric_view_comments": metric_view_comments, "rows_of_spine": rows_of_spine}
+    return {
+        "compile": compile_request,
+        "metric_view_comments": metric_view_comments,
+        "rows_of_spine": rows_of_spine,
+        "tested_model": tested_model,
+    }
 
 
 def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any], node_id: str | None) -> str:
@@ -76,6 +81,24 @@ def rows_of_spine(relation: str, run_query: Any) -> str:
     from dbt_penstock import generated_tests
 
     return generated_tests.differing_rows(relation, run_query)
+
+
+def tested_model(ref: Any, graph: Mapping[str, Any]) -> Any:
+    """The model that a generic test is on, which knows how to test it for leakage.
+
+    Args:
+        ref: dbt's `ref` in the test.
+        graph: dbt's `graph`.
+
+    Raises:
+        CompilationError: with the message of the user's error.
+    """
+    from dbt_penstock.leakage import TestedModel
+
+    try:
+        return TestedModel(ref, graph, definitions_of(graph))
+    except PenstockError as error:
+        raise CompilationError(str(error)) from error
 
 
 def definitions_of(graph: Mapping[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.engines import spark as spark_engine
-from penstock.errors import EnvironmentProblem
+from penstock.errors import EnvironmentProblem, UnknownNameError
 from penstock.freshness import changed_since_parse
 from penstock.home import home
 from penstock.manifest.exports import unbuilt_exports
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from penstock.semantic.explain import Explanation
     from penstock.semantic.request import Dialect
     from penstock.semantic.validate import Problem
+    from penstock.training_sets.static_check import Finding
 
 
 def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, Any]]) -> SparkSession:
@@ -319,6 +320,33 @@ class Project:
             for row in self.sql(key_checks(self.definitions, "spark")).to_pylist():
                 found.append(Problem(row["place"], f"{row['problem']} ({row['keys']} times)"))
         return found
+
+    def findings(self, model: str, spine: Sequence[str] = ()) -> tuple[Finding, ...]:
+        """What in the SQL of a model lets the future into a training set, or gives other rows each time.
+
+        Args:
+            model: The name of a dbt model; its SQL is that of the last `dbt compile`.
+            spine: What its rows come from, where it is not one `penstock.training_set(…)`; see `check_sql`.
+
+        Raises:
+            UnknownNameError: There is no such model.
+            EnvironmentProblem: It has not been compiled.
+            InvalidRequestError: It is not one query.
+        """
+        from penstock.training_sets.static_check import check_sql
+
+        models = {n["name"]: n for n in self.dbt_manifest["nodes"].values() if n["resource_type"] == "model"}
+        if model not in models:
+            raise UnknownNameError.of("model", model, models)
+        sql = models[model].get("compiled_code")
+        if not sql or models[model].get("language") == "python":
+            raise EnvironmentProblem(
+                "it has no SQL" if sql else "it has not been compiled",
+                where=f"model {model}",
+                fix="check an SQL model" if sql else f"dbt compile --select {model}",
+            )
+        made = any(r["kind"] == "training_set" for r in requests_in(models[model]["config"].get("meta")))
+        return check_sql(sql, self.definitions, spine=spine or (("_spine",) if made else ()))
 
     def query(self, request: MetricRequest, *, as_of: AsOf | None = None) -> pa.Table:
         """Answer a metric request as an Arrow table (`.to_pandas()` makes a pandas frame of it).

@@ -1,0 +1,3 @@
+{{ config(materialized='ephemeral') }}
+
+select ship_id, logged_at, tons from {{ ref('visits') }}
