@@ -74,7 +74,7 @@ def test_a_training_row_knows_what_bi_knew_at_its_time(spark: SparkSession, as_k
 
     values = [
         value
-        for asked in random_requests(Random(3), VERSIONED, 4 if as_known else 2)
+        for asked in random_requests(Random(9), VERSIONED, 4 if as_known else 2)
         for value in compared(versioned_manifest(), TYPES, asked, run, "spark", as_known=as_known)
     ]
     assert len(values) > 300
