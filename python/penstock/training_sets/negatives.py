@@ -275,9 +275,9 @@ class Drawing:
         chosen = chosen.select(*map(column, self._pair), column(_NEGATIVE), column("_nth"), copy=False)
         wanted = exp.Literal.number(self.negatives.per_row)
         chosen = chosen.where(exp.LTE(this=column("_nth"), expression=wanted), copy=False)
-        return (
-            chosen.where(exp.GTE(this=column("_found"), expression=wanted.copy()), copy=False) if complete else chosen
-        )
+        if not complete:
+            return chosen
+        return chosen.where(exp.GTE(this=column("_found"), expression=wanted.copy()), copy=False)
 
     def _short(self) -> exp.Select:
         asked = (*self._pair, "_count", "_seed")
