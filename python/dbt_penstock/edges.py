@@ -30,20 +30,22 @@ def add_edges(manifest: Any) -> None:
     for node, requests in asking:
         for request in requests:
             try:
-                _extend(node.depends_on.nodes, _needed(request, definitions, manifest))
+                _extend(node.depends_on.nodes, _needed(request, definitions, manifest, node))
             except PenstockError as error:
                 raise DbtRuntimeError(f"{node.original_file_path}: {error}") from error
     manifest.build_flat_graph()
 
 
-def _needed(request: Mapping[str, Any], definitions: Any, manifest: Any) -> Iterable[str]:
+def _needed(request: Mapping[str, Any], definitions: Any, manifest: Any, node: Any) -> Iterable[str]:
     if request["kind"] == "predict":
         return _training_node(request["model"], manifest)
     from dbt_penstock import requests
 
     if request["kind"] == "definitions":  # what is wrong with them is said by the test, not by every command
         return requests.described_nodes(definitions)
-    compiled = requests.compiled(request, definitions, manifest.flat_graph)
+    # While dbt parses, a ref is the model itself, whose contract says nothing of what is read.
+    others = {name: n for name, n in manifest.flat_graph["nodes"].items() if name != node.unique_id}
+    compiled = requests.compiled(request, definitions, {**manifest.flat_graph, "nodes": others})
     named = requests.metric_names(request, compiled, definitions)
     return [*compiled.node_ids, *(m.unique_id for m in manifest.metrics.values() if m.name in named)]
 
