@@ -33,7 +33,7 @@ def add_edges(manifest: Any) -> None:
         try:
             _find_spines(node, manifest)
             for request in requests_in(node.config.meta):
-                _extend(node.depends_on.nodes, _needed(request, definitions, manifest))
+                _extend(node.depends_on.nodes, _needed(request, definitions, manifest, node))
         except PenstockError as error:
             raise DbtRuntimeError(f"{node.original_file_path}: {error}") from error
     generated_tests.add_tests(manifest, [node for node in asking if _sets_of(node)])
@@ -90,7 +90,7 @@ def _spine_in_yaml(node: Any, given: Any, manifest: Any) -> str | None:
     return relation
 
 
-def _needed(request: Mapping[str, Any], definitions: Any, manifest: Any) -> Iterable[str]:
+def _needed(request: Mapping[str, Any], definitions: Any, manifest: Any, node: Any) -> Iterable[str]:
     if request["kind"] == "predict":
         return _training_node(request["model"], manifest)
     from dbt_penstock import requests
@@ -99,7 +99,9 @@ def _needed(request: Mapping[str, Any], definitions: Any, manifest: Any) -> Iter
         return requests.described_nodes(definitions)
     if request["kind"] == "training_set":  # whatever its spine is called, dbt's own ref makes that edge
         request = {**request, "spine": request["spine"] or ("spine" if _has_spine(request) else None)}
-    compiled = requests.compiled(request, definitions, manifest.flat_graph)
+    # While dbt parses, a ref is the model itself, whose contract says nothing of what is read.
+    others = {name: n for name, n in manifest.flat_graph["nodes"].items() if name != node.unique_id}
+    compiled = requests.compiled(request, definitions, {**manifest.flat_graph, "nodes": others})
     named = requests.metric_names(request, compiled, definitions)
     return [*compiled.node_ids, *(m.unique_id for m in manifest.metrics.values() if m.name in named)]
 

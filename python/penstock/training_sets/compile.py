@@ -78,7 +78,7 @@ def compile_training_set(
         features=tuple(f.compiled for f in features),
         semantic_models=tuple(resolver.reads.models),
         node_ids=tuple(resolver.reads.nodes),
-        relations=tuple(dict.fromkeys([*named, *resolver.reads.relations])),
+        relations=tuple(dict.fromkeys([*named, *spine.relations, *resolver.reads.relations])),
         maturity=render(_maturity(relation, ripe), target) if ripe else None,
     )
 

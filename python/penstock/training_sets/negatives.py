@@ -275,9 +275,9 @@ class Drawing:
         chosen = chosen.select(*map(column, self._pair), column(_NEGATIVE), column("_nth"), copy=False)
         wanted = exp.Literal.number(self.negatives.per_row)
         chosen = chosen.where(exp.LTE(this=column("_nth"), expression=wanted), copy=False)
-        return (
-            chosen.where(exp.GTE(this=column("_found"), expression=wanted.copy()), copy=False) if complete else chosen
-        )
+        if not complete:
+            return chosen
+        return chosen.where(exp.GTE(this=column("_found"), expression=wanted.copy()), copy=False)
 
     def _short(self) -> exp.Select:
         asked = (*self._pair, "_count", "_seed")
@@ -290,18 +290,11 @@ class Drawing:
     def _labelled(self, carried: Sequence[str]) -> exp.Query:
         positives = exp.Select().from_(self.rows).select(*map(column, carried), copy=False)
         positives = positives.select(exp.alias_(exp.Literal.number(1), LABEL), copy=False)
-        drawn = (
-            exp.Select()
-            .from_(self.rows)
-            .select(
-                *(
-                    exp.alias_(column(_NEGATIVE, "_negatives"), c) if c == self.key else column(c, self.rows)
-                    for c in carried
-                ),
-                exp.alias_(exp.Literal.number(0), LABEL),
-                copy=False,
-            )
-        )
+        values = [
+            exp.alias_(column(_NEGATIVE, "_negatives"), c) if c == self.key else column(c, self.rows) for c in carried
+        ]
+        drawn = exp.Select().from_(self.rows).select(*values, copy=False)
+        drawn = drawn.select(exp.alias_(exp.Literal.number(0), LABEL), copy=False)
         own = {_PAIR: self.key}
         same = [exp.EQ(this=column(own.get(c, c), self.rows), expression=column(c, "_negatives")) for c in self._pair]
         drawn = drawn.join("_negatives", on=exp.and_(*same, copy=False), copy=False)

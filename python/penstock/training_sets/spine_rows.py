@@ -36,11 +36,13 @@ class SpineRows:
         steps: The steps that make them.
         added: The new columns, and what the last step calls them.
         drawn: The spine's column that has keys of its own in drawn rows, and what the last step calls it.
+        relations: The relations that are read beside the spine's, where they are no queries.
     """
 
     steps: list[Step]
     added: Mapping[str, str]
     drawn: tuple[str, str] | None
+    relations: tuple[str, ...]
 
     def columns(self, kept: tuple[str, ...], row: str) -> list[exp.Expr]:
         """The spine's columns and the new ones, from the struct `row`; of the spine those `kept`, or all."""
@@ -135,7 +137,14 @@ def spine_rows(
     drawn = None
     if request.negatives is not None:
         drawn = request.spine.entities[request.negatives.entity], keys[request.negatives.entity]
-    return SpineRows(steps, added_columns(request), drawn)
+    return SpineRows(steps, added_columns(request), drawn, _relations(request, dialect))
+
+
+def _relations(request: TrainingSetRequest, dialect: Dialect) -> tuple[str, ...]:
+    candidates = request.negatives.candidates if request.negatives is not None else None
+    if candidates is None or not isinstance(source_of(candidates.relation, "_source", dialect), exp.Table):
+        return ()
+    return (candidates.relation.strip(),)
 
 
 def _checked(request: TrainingSetRequest, dialect: Dialect) -> dict[str, tuple[str, ...]]:
@@ -146,6 +155,7 @@ def _checked(request: TrainingSetRequest, dialect: Dialect) -> dict[str, tuple[s
         read["sample"] = check_sample(request.sample)
     if request.negatives is not None:
         drawing.check_negatives(request.negatives, entities)
+        read["negatives"] = tuple(entities.values())
     if request.split is not None:
         read["split"] = check_split(request.split, entities)
     known = _known_columns(request, dialect)
@@ -161,6 +171,13 @@ def _checked(request: TrainingSetRequest, dialect: Dialect) -> dict[str, tuple[s
         if part != "label":
             check_types(columns, known, part)
     _check_new(request, {*(known or ()), *(c.lower() for c in request.spine.columns)})
+    for name in read.get("sample", ()):
+        if name.lower() in [m.lower() for m in made]:
+            raise InvalidRequestError(
+                f"'{name}' is not there yet when the sample is taken, which is before negatives are drawn",
+                where="sample",
+                fix="sample by columns of the spine; balance by the label of negatives",
+            )
     return read
 
 

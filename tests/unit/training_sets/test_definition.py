@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from dbt_common.exceptions import DbtRuntimeError
 from worlds import manifest
 
-from dbt_penstock import requests
+from dbt_penstock import edges, requests
 from penstock.errors import PenstockError, UnknownNameError
 from penstock.training_sets import (
     Balance,
@@ -89,6 +91,36 @@ def test_what_the_macro_passes_is_compiled() -> None:
     passed = {"kind": "training_set", "columns": [], **ROWS, "split": None, "sample": sample}
     compiled = requests.compiled(passed, manifest(), {})
     assert compiled == compile_training_set(manifest(), request_of({**ROWS, "sample": sample}, {}), "spark")
+
+
+def test_a_models_own_contract_is_not_that_of_its_spine() -> None:
+    """While dbt parses, every ref is the model itself; the columns of its contract are those that come out."""
+    relation = "`main`.`training`"
+    columns = {name: {"name": name, "data_type": "string"} for name in ("id", "split", "city")}
+    contracted = {"relation_name": relation, "contract": {"enforced": True}, "columns": columns}
+    places: dict[str, Any] = {
+        "name": "places",
+        "node_relation": {"alias": "places", "relation_name": "places", "schema_name": "main"},
+        "entities": [{"name": "place", "type": "primary", "expr": "place"}],
+        "dimensions": [{"name": "city", "type": "categorical"}],
+        "config": {"meta": {"penstock": {"known_at": "always"}}},
+    }
+    asked = {**ROWS, "kind": "training_set", "spine": relation, "features": ["place.places.city"]}
+    asked["split"] = {"by": "hash", "columns": ["key"], "shares": SHARES}
+    node = SimpleNamespace(
+        unique_id="model.p.training",
+        original_file_path="models/training.sql",
+        config=SimpleNamespace(meta={"penstock.1": asked}),
+        depends_on=SimpleNamespace(nodes=[]),
+    )
+    graph: dict[str, Any] = {"nodes": {node.unique_id: contracted}, "semantic_models": {"places": places}}
+    parsed = SimpleNamespace(
+        nodes={node.unique_id: node}, functions={}, metrics={}, flat_graph=graph, build_flat_graph=lambda: None
+    )
+    edges.add_edges(parsed)
+    graph["nodes"] = {"model.p.spine": contracted}
+    with pytest.raises(DbtRuntimeError, match=r"unknown column 'key'\n.*split"):
+        edges.add_edges(parsed)
 
 
 @pytest.mark.parametrize(

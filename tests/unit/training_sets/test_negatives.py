@@ -227,7 +227,27 @@ def test_spines_that_have_no_negatives() -> None:
     assert "it has no other entity" in _refused(Negatives("place", 4, "hit"), alone).what
     twins = replace(SPINE, entities={"place": "place", "thing": "Place"})
     assert "are in one column" in _refused(Negatives("place", 4, "hit"), twins).what
-    types = {"examples": {"id": "int", "Hit": "int"}}
+    types = {"examples": {"thing": "string", "place": "string", "Hit": "int"}}
     assert _refused(Negatives("place", 4, "hit"), types=types).what == "two columns would be called 'hit'"
     split = EntitySplit("place", {"a": 0.5, "b": 0.5}, name="Hit")
     assert "two columns would be called 'hit'" in _refused(Negatives("place", 4, "hit"), split=split).what
+
+
+def test_keys_and_samples_that_have_no_answer() -> None:
+    types = {"examples": {"id": "int", "thing": "double", "place": "string"}}
+    assert "'thing' is of type double" in _refused(Negatives("place", 4, "hit"), types=types).what
+    types = {"examples": {"id": "int", "thing": "string", "item": "string"}}
+    error = _refused(Negatives("place", 4, "hit"), types=types)
+    assert (error.what, error.where) == ("unknown column 'place'", "negatives")
+    with pytest.raises(InvalidRequestError, match="'Hit' is not there yet when the sample is taken"):
+        asked(database([]), negatives=Negatives("place", 4, "hit"), sample=Sample(0.5, ("Hit",)))
+
+
+@pytest.mark.parametrize(
+    ("candidates", "relations"),
+    [(None, ()), (Candidates(" main.stock "), ("main.stock",)), (Candidates("SELECT place FROM stock"), ())],
+)
+def test_relations_that_are_read(candidates: Candidates | None, relations: tuple[str, ...]) -> None:
+    wanted = Negatives("place", 4, "hit", candidates=candidates)
+    compiled = compile_training_set(manifest(), TrainingSetRequest(SPINE, (FEATURE,), negatives=wanted))
+    assert compiled.relations == ("examples", *relations, "events")
