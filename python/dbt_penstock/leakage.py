@@ -90,10 +90,9 @@ class TestedModel:
     @_told
     def telltales(self, relation: Any, columns: Iterable[Any], label: str, leave_out: Any, threshold: float) -> str:
         """SQL whose rows are the features that tell the label by themselves."""
-        left_out = [*_texts(leave_out), *([self._request.spine.at] if self._request else [])]
-        return telltale_features(
-            str(relation), types_of(columns), label=label, leave_out=left_out, threshold=threshold, dialect="spark"
-        )
+        found = types_of(columns)
+        out = _texts(leave_out)
+        return telltale_features(str(relation), found, label=label, leave_out=out, threshold=threshold, dialect="spark")
 
     @_told
     def future_correlation(

@@ -52,7 +52,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     profile = (ROOT / "profiles.example.yml").read_text()
     (folder / "profiles.yml").write_text(re.sub(r"^penstock:", "harbour:", profile, flags=re.M))
     home = {"PENSTOCK_HOME": str(folder / "home"), "PENSTOCK_PACKAGE": str(ROOT), "PENSTOCK_DRIVER_MEMORY": "1g"}
-    place = Place(folder, {**outside(), **home})
+    # a JVM that lives for some minutes, over small data, is faster without its second compiler
+    place = Place(folder, {**outside(), **home, "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"})
     deps = place.dbt("deps")
     assert deps.returncode == 0, deps.stdout + deps.stderr
     done = place.dbt("build", "--no-use-colors")

@@ -130,6 +130,13 @@ def test_it_names_the_row_the_column_and_both_values() -> None:
     ]
 
 
+def test_rows_after_the_cut_may_change() -> None:
+    """Rows are found by their key, whatever comes first in them."""
+    small = World(labels=_labels(20, 40), events=[_event(1, 5, 10), _event(2, 15, 30, n=-9)])
+    honest = BY_EVENT.replace("happened_at", "known_at").replace("l.*, sum(e.n) AS total", "sum(e.n) AS total, l.*")
+    assert changes(honest, spine=("labels",), key=("label_id",), cuts=[_micros(20)], of=small) == []
+
+
 def test_what_is_known_at_the_very_cut_is_of_the_future_unless_inclusive() -> None:
     small = World(labels=_labels(20), events=[_event(1, 5, 10), _event(2, 15, 20)])
     tied = BY_EVENT.replace("e.happened_at < l.at", "e.known_at <= l.at")
