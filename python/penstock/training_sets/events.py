@@ -26,14 +26,30 @@ _COMBINE = {"sum": exp.Sum, "min": exp.Min, "max": exp.Max}
 
 @dataclass(frozen=True)
 class Running:
-    """One running combination: the column with its changes, how they are combined, and the column of the result."""
+    """One running combination.
+
+    Args:
+        changes: The column with its changes; behind it, where the newest is kept, that of their order, or where the
+            last is kept, that of their order at one instant.
+        combine: How they are combined.
+        state: The column of the result.
+        ago: Microseconds before a row of the timeline up to which it runs; None for up to and with the row.
+    """
 
     changes: tuple[str, ...]
-    combine: Literal["sum", "min", "max", "newest"]
+    combine: Literal["sum", "min", "max", "newest", "last"]
     state: str
+    ago: int | None = None
+
+    @property
+    def tie(self) -> str | None:
+        """The column that orders changes at one instant, where their order counts."""
+        return self.changes[1] if self.combine == "last" else None
 
     def combination(self) -> exp.Expr:
         """The aggregate over changes."""
+        if self.combine == "last":
+            return exp.IgnoreNulls(this=exp.LastValue(this=column(self.changes[0])))
         if self.combine == "newest":
             value, order = self.changes
             return exp.ArgMax(this=column(value), expression=column(order))
@@ -67,6 +83,8 @@ class FactEvents:
 
     def total(self, total: Total) -> exp.Expr:
         """Have a total kept; gives its value over the running states."""
+        if total.shape == "differences":
+            return self._difference(total)
         retracted = total.window is not None
         parts = total.law.retractable if retracted else total.law.parts
         life = self._lifetime(total.clock, total.window.microseconds if total.window else None)
@@ -78,6 +96,20 @@ class FactEvents:
             states.append(self._state(change(column("_kind"), enters, leaves, lift, life.is_ever()), part.combine))
         return total.law.finish(states, retracted=retracted)
 
+    def _difference(self, total: Total) -> exp.Expr:
+        """What has entered before a row's time, less what was too old by then: two running totals over one event."""
+        assert total.window is not None and total.clock.lag is not None
+        event = self._kind(self._lifted(total.clock.event_time(self.dialect)))
+        entered = total.clock.lag + (0 if self.ties.inclusive else 1)
+        # what becomes known too late never counts: then both are the same
+        aged = max(total.window.microseconds + 1, entered)
+        states: list[exp.Expr] = []
+        for part in total.law.retractable:
+            delta = change(column("_kind"), event, None, self._lifted(part.lift(total.value)), None)
+            newer, older = (_or_zero(self._state(delta, part.combine, ago)) for ago in (entered, aged))
+            states.append(exp.paren(exp.Sub(this=newer, expression=older)))
+        return total.law.finish(states, retracted=True)
+
     def newest(self, wanted: Iterable[Newest], at: exp.Expr) -> dict[Newest, exp.Expr]:
         """Have the newest row kept; gives each value over the running state and the time `at` of a row of the spine."""
         wanted = list(wanted)
@@ -87,7 +119,10 @@ class FactEvents:
         # engines differ in where NULL ranks within a struct, so that a missing tie-break is told apart by a number
         one, zero = exp.Literal.number(1), exp.Literal.number(0)
         there = exp.Case(ifs=[exp.If(this=not_null(first.tie_break), true=one)], default=zero)
-        order = struct(event=event, known=known, has_tie_break=there, tie_break=first.tie_break)
+        # known so long after the event, the newest row is the one that has entered last: only ties are left to order
+        last = first.clock.lag is not None
+        order = {} if last else {"event": event, "known": known}
+        order |= {"has_tie_break": there, "tie_break": first.tie_break}
         fields = {"event": event}
         if first.until is not None:
             # the end is known as late as a beginning is, so that a row is not gone before its successor is known
@@ -97,9 +132,9 @@ class FactEvents:
             names.setdefault(value.value, f"value_{len(names)}")
         fields |= {name: value for value, name in names.items()}
         payload = self._at(entry, self._lifted(struct(**fields)), "newest")
-        rank = self._at(entry, self._lifted(order), "order")
+        rank = self._at(entry, self._lifted(struct(**order)), "order")
         state = f"{self.prefix}_newest"
-        self.running.append(Running((payload, rank), "newest", state))
+        self.running.append(Running((payload, rank), "last" if last else "newest", state))
         return {value: _if_valid(value, state, names[value.value], at, self.ties) for value in wanted}
 
     def select(self, changes: Iterable[str]) -> exp.Select:
@@ -145,10 +180,10 @@ class FactEvents:
             self._leaves.add(number)
         return number
 
-    def _state(self, delta: exp.Expr, combine: Literal["sum", "min", "max"]) -> exp.Expr:
+    def _state(self, delta: exp.Expr, combine: Literal["sum", "min", "max"], ago: int | None = None) -> exp.Expr:
         name = self._changes.setdefault(delta, f"{self.prefix}_change_{len(self._changes)}")
-        state = f"{name}_{combine}"
-        found = Running((name,), combine, state)
+        state = f"{name}_{combine}" if ago is None else f"{name}_{combine}_{ago}"
+        found = Running((name,), combine, state, ago)
         if found not in self.running:
             self.running.append(found)
         return column(state)
@@ -156,6 +191,10 @@ class FactEvents:
     def _at(self, kind: int, value: exp.Expr, name: str) -> str:
         test = exp.EQ(this=column("_kind"), expression=exp.Literal.number(kind))
         return self._changes.setdefault(exp.Case(ifs=[exp.If(this=test, true=value)]), f"{self.prefix}_{name}_row")
+
+
+def _or_zero(state: exp.Expr) -> exp.Expr:
+    return exp.Coalesce(this=state, expressions=[exp.Literal.number(0)])
 
 
 def _if_valid(wanted: Newest, state: str, name: str, at: exp.Expr, ties: Ties) -> exp.Expr:

@@ -28,6 +28,11 @@ class Clock:
     known_at: exp.Expr | None = None
     delay: int = 0
 
+    @property
+    def lag(self) -> int | None:
+        """Microseconds from a row's event to its entry; None where they differ between rows."""
+        return self.delay if self.known_at is None else None
+
     def event_time(self, dialect: Dialect) -> exp.Expr:
         """When it happened, in microseconds."""
         return microseconds(self.event, dialect)

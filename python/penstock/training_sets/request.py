@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Types = Mapping[str, Mapping[str, str]]
-Shape = Literal["lifetimes", "running", "rows", "latest", "attribute"]
+Shape = Literal["lifetimes", "differences", "running", "rows", "latest", "attribute"]
 
 
 @dataclass(frozen=True)

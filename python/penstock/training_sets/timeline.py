@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from penstock.algebra.lifetimes import Ties, past, running
+from penstock.algebra.lifetimes import Ties, past, past_until, running
 from penstock.training_sets.distinct import DistinctEvents
-from penstock.training_sets.events import FactEvents
+from penstock.training_sets.events import FactEvents, Running
 from penstock.training_sets.resolve import Newest, Resolver, Total
 from penstock.training_sets.sql import column
 
@@ -68,8 +68,9 @@ def timeline(
     for branch in branches[1:]:
         union = exp.union(union, branch, distinct=False, copy=False)
     ran = exp.Select().from_(f"_{entity}_timeline").select(*map(column, carried), column("_rank"), copy=False)
-    ran = ran.select(*(exp.alias_(running(r.combination(), _PAST), r.state) for r in runs), copy=False)
-    ran.append("windows", past(_PAST, [column("_key")], column("_time"), column("_rank")))
+    ran = ran.select(*(exp.alias_(running(r.combination(), _past(r)), r.state) for r in runs), copy=False)
+    for window in _windows(runs):
+        ran.append("windows", window)
     done = exp.Select().from_(f"_{entity}_past").select(*map(column, carried), copy=False)
     done = done.select(*(exp.alias_(finished[v], name) for v, name in values.items()), copy=False)
     done = done.where(exp.EQ(this=column("_rank"), expression=exp.Literal.number(ties.asked)), copy=False)
@@ -99,6 +100,22 @@ def _facts(
         for wanted, expression in facts[model].newest(group, column("_time")).items():
             finished[wanted] = expression
     return [*facts.values(), *counts], finished
+
+
+def _past(run: Running) -> str:
+    return _PAST if run.ago is None else f"{_PAST}_{run.ago}"
+
+
+def _windows(runs: Sequence[Running]) -> list[exp.Window]:
+    key, time = column("_key"), column("_time")
+    windows: dict[str, exp.Window] = {}
+    if any(r.ago is None for r in runs):
+        ties = [column(r.tie) for r in runs if r.tie is not None]
+        windows[_PAST] = past(_PAST, [key], [time, column("_rank"), *ties])
+    for run in runs:
+        if run.ago is not None:
+            windows.setdefault(_past(run), past_until(_past(run), [key], time, run.ago))
+    return list(windows.values())
 
 
 def _asked(upstream: str, carried: Sequence[str], key: str, changes: Sequence[str], ties: Ties) -> exp.Select:
