@@ -101,7 +101,14 @@ def _steps(
         if values:
             upstream = steps[-1].name
             steps += timeline(
-                resolver, entity, key=key, values=values, upstream=upstream, carried=carried, dialect=dialect
+                resolver,
+                entity,
+                key=key,
+                values=values,
+                upstream=upstream,
+                spine=_SPINE,
+                carried=carried,
+                dialect=dialect,
             )
             carried += values.values()
     last = steps[-1].name

@@ -13,11 +13,12 @@ from sqlglot import exp
 
 from penstock.algebra.lifetimes import Lifetime, Ties, change
 from penstock.training_sets.knowledge import Clock
-from penstock.training_sets.sql import column, kinds, not_null, struct
+from penstock.training_sets.sql import bound, column, kinds, not_null, struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from penstock.semantic.durations import Duration
     from penstock.semantic.request import Dialect
     from penstock.training_sets.resolve import Newest, Resolver, Total
 
@@ -78,11 +79,13 @@ class FactEvents:
     running: list[Running] = field(default_factory=list)
     _row: dict[exp.Expr, str] = field(default_factory=dict)
     _times: dict[exp.Expr, int] = field(default_factory=dict)  # of each kind of event, over the lifted row
+    _reach: dict[exp.Expr, int | None] = field(default_factory=dict)  # by event: the longest length, None for no end
     _leaves: set[int] = field(default_factory=set)
     _changes: dict[exp.Expr, str] = field(default_factory=dict)
 
     def total(self, total: Total) -> exp.Expr:
         """Have a total kept; gives its value over the running states."""
+        self._reaches(total.clock, total.window)
         if total.shape == "differences":
             return self._difference(total)
         retracted = total.window is not None
@@ -114,6 +117,8 @@ class FactEvents:
         """Have the newest row kept; gives each value over the running state and the time `at` of a row of the spine."""
         wanted = list(wanted)
         first = wanted[0]
+        for value in wanted:
+            self._reaches(value.clock, value.within)
         entry = self._kind(self._lifetime(first.clock, None).entry)
         event, known = (t(self.dialect) for t in (first.clock.event_time, first.clock.known_time))
         # engines differ in where NULL ranks within a struct, so that a missing tie-break is told apart by a number
@@ -137,8 +142,13 @@ class FactEvents:
         self.running.append(Running((payload, rank), "last" if last else "newest", state))
         return {value: _if_valid(value, state, names[value.value], at, self.ties) for value in wanted}
 
-    def select(self, changes: Iterable[str]) -> exp.Select:
-        """The events: key, time, rank, and these columns of changes, NULL where they are another fact's."""
+    def select(self, changes: Iterable[str], spine: str) -> exp.Select:
+        """The events: key, time, rank, and these columns of changes, NULL where they are another fact's.
+
+        Args:
+            changes: The columns of all facts.
+            spine: The step with the spine's rows: what was too old before its first is left out.
+        """
         scope = self.resolver.scope(self.resolver.manifest.model(self.model))
         key = self.resolver.key(scope.model, self.entity)
         lifted = scope.rows().select(exp.alias_(key.copy(), "_key"), copy=False)
@@ -151,6 +161,10 @@ class FactEvents:
         )
         events = exp.Select().from_(exp.alias_(exp.Subquery(this=lifted), "_lifted", table=True), copy=False)
         events.append("joins", kinds(len(self._times)))
+        if len(self._reach) == 1 and None not in self._reach.values():
+            ((event, length),) = self._reach.items()
+            oldest = exp.Sub(this=bound(spine, exp.Min), expression=exp.Literal.number(length))
+            events = events.where(exp.GTE(this=event.copy(), expression=oldest), copy=False)
         return events.select(
             column("_key"),
             exp.alias_(time, "_time"),
@@ -158,6 +172,13 @@ class FactEvents:
             *(exp.alias_(own[c].copy() if c in own else exp.Null(), c) for c in changes),
             copy=False,
         )
+
+    def _reaches(self, clock: Clock, length: Duration | None) -> None:
+        """Note how long after its event a row may count."""
+        event = self._lifted(clock.event_time(self.dialect))
+        before = self._reach.get(event, 0)
+        longer = None if before is None or length is None else max(before, length.microseconds)
+        self._reach[event] = longer
 
     def _rank(self) -> exp.Expr:
         enters, leaves = (exp.Literal.number(n) for n in (self.ties.enters, self.ties.leaves))

@@ -72,6 +72,11 @@ def kinds(count: int) -> exp.Join:
     return exp.Join(this=exp.Values(expressions=rows, alias=alias), kind="CROSS")
 
 
+def bound(spine: str, end: type[exp.Min | exp.Max]) -> exp.Subquery:
+    """The first or the last instant that a step with the spine's rows asks about."""
+    return exp.Subquery(this=exp.Select().from_(spine).select(end(this=column("_time")), copy=False))
+
+
 def not_null(value: exp.Expr) -> exp.Expr:
     """`value IS NOT NULL`."""
     return exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))

@@ -15,7 +15,7 @@ from penstock.algebra.lifetimes import Ties, past, past_until, running
 from penstock.training_sets.distinct import DistinctEvents
 from penstock.training_sets.events import FactEvents, Running
 from penstock.training_sets.resolve import Newest, Resolver, Total
-from penstock.training_sets.sql import column
+from penstock.training_sets.sql import bound, column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +40,7 @@ def timeline(
     key: str,
     values: Mapping[Total | Newest, str],
     upstream: str,
+    spine: str,
     carried: Sequence[str],
     dialect: Dialect,
 ) -> list[Step]:
@@ -51,6 +52,7 @@ def timeline(
         key: The column of `upstream` with its keys.
         values: The values to add, by their columns.
         upstream: The step before, with the columns `carried`, of which `_time` is one.
+        spine: The step with the spine's rows.
         carried: The columns to hand on.
         dialect: The dialect compiled to.
     """
@@ -60,10 +62,12 @@ def timeline(
     changes = list(dict.fromkeys(c for r in runs for c in r.changes))
     branches: list[exp.Select] = [_asked(upstream, carried, key, changes, ties)]
     for fact in facts:
-        events = exp.Select().from_(exp.alias_(exp.Subquery(this=fact.select(changes)), "_events", table=True))
+        events = exp.Select().from_(exp.alias_(exp.Subquery(this=fact.select(changes, spine)), "_events", table=True))
         nothing = [column("_time") if c == "_time" else exp.alias_(exp.Null(), c) for c in carried]
         events = events.select(*nothing, column("_key"), column("_rank"), *map(column, changes), copy=False)
-        branches.append(events.where("_time IS NOT NULL", copy=False))
+        # what happens after the last instant that is asked about changes nothing; nor does what never happens
+        last = bound(spine, exp.Max)
+        branches.append(events.where(exp.LTE(this=column("_time"), expression=last), copy=False))
     union: exp.Query = branches[0]
     for branch in branches[1:]:
         union = exp.union(union, branch, distinct=False, copy=False)
