@@ -15,7 +15,7 @@ FEATURES = ("f1", "f2", "f3", "f4")
 WINDOW_COLUMNS = ("id", "thing", "asked_at", "total", "number")
 _SPAN = 90 * 24 * 3600 * 1_000_000  # microseconds that the readings lie in
 _ASKED = _SPAN // 5  # the first label comes so much later, so that windows up to that length are full
-_TYPES = {"id": "bigint", "thing": "bigint", "happened_at": "timestamp"} | dict.fromkeys(FEATURES, "bigint")
+_TYPES = {"id": "bigint", "thing": "bigint", "happened_at": "timestamp"} | dict.fromkeys(FEATURES, "int")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Data:
 
     def _readings(self, seed: int) -> str:
         """In the order of time, as rows are appended; at even microseconds, and labels at odd ones."""
-        features = ", ".join(f"(hash(i, {seed}, '{f}') % 1000000)::BIGINT AS {f}" for f in FEATURES)
+        features = ", ".join(f"(hash(i, {seed}, '{f}') % 1000000)::INTEGER AS {f}" for f in FEATURES)
         at = f"i::HUGEINT * {_SPAN // 2} // {self.readings} * 2"
         rows = f"FROM range({self.readings}) AS r(i)"
         return f"SELECT i AS id, {self._thing(seed)} AS thing, {_instant(at)} AS happened_at, {features} {rows}"
@@ -104,7 +104,7 @@ def range_frame(data: Data, seconds: int) -> str:
     """The same by hand, on either engine: a RANGE frame over the union of labels and readings."""
     return f"""
         WITH mixed AS (
-            SELECT id, thing, asked_at AS moment, CAST(NULL AS BIGINT) AS f2, 1 AS asked FROM labels
+            SELECT id, thing, asked_at AS moment, CAST(NULL AS INT) AS f2, 1 AS asked FROM labels
             UNION ALL SELECT NULL, thing, happened_at, f2, 0 FROM readings_1
         ), summed AS (
             SELECT *, SUM(f2) OVER span AS total, COUNT(f2) OVER span AS number FROM mixed

@@ -152,7 +152,7 @@ def main() -> None:
 def newest(engine: Engine) -> Figures:
     """The newest values of four columns: Feast's offline store, and DuckDB's own ASOF join, beside ours."""
     found: Figures = {}
-    for a_thing in (50, 200, 1000):
+    for a_thing in (200, 50, 1000):
         data = engine.data(a_thing=a_thing)
         ours = engine.newest("ours", data)
         scan = Arm("scan", data, readings.scan(data), ("thing", "happened_at", *FEATURES), compared=False)
@@ -210,7 +210,7 @@ def skew(engine: Engine) -> Figures:
 
 
 def fused(engine: Engine) -> Figures:
-    """Three views of one key beside one: three tables that together are as long as it, and three as long each."""
+    """Three views of one key beside one: three tables as long as the one together, or each."""
     data = engine.data(a_thing=200)
     tables = {
         "one view": data,

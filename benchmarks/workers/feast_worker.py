@@ -18,7 +18,7 @@ from typing import Any
 import ibis
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
-from feast.types import Int64
+from feast.types import Int32, Int64
 from processes import tree_seconds
 from protocol import serve
 from pyspark.sql import DataFrame, SparkSession
@@ -125,7 +125,7 @@ def _view(name: str, file: str, asked: Mapping[str, Any], thing: Entity, on_spar
         name=name,
         entities=[thing],
         ttl=timedelta(0),
-        schema=[Field(name="thing", dtype=Int64), *(Field(name=f, dtype=Int64) for f in asked["features"])],
+        schema=[Field(name="thing", dtype=Int64), *(Field(name=f, dtype=Int32) for f in asked["features"])],
         source=SparkSource(table=name, **at) if on_spark else FileSource(path=file, **at),
     )
 

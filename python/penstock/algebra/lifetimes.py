@@ -148,14 +148,31 @@ def change(kind: exp.Expr, enters: int, leaves: int | None, lift: exp.Expr, ever
     return moves if ever is None else exp.Case(ifs=[exp.If(this=ever.copy(), true=moves)])
 
 
-def past(name: str, key: Sequence[exp.Expr], time: exp.Expr, rank: exp.Expr) -> exp.Window:
+def past(name: str, key: Sequence[exp.Expr], order: Sequence[exp.Expr]) -> exp.Window:
     """A named window for running combinations: everything of one key up to and with the current row."""
-    order = [exp.Ordered(this=c.copy(), desc=False, nulls_first=True) for c in (time, rank)]
+    ordered = [exp.Ordered(this=c.copy(), desc=False, nulls_first=True) for c in order]
     frame = exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW")
     return exp.Window(
         this=exp.to_identifier(name),
         partition_by=[k.copy() for k in key],
-        order=exp.Order(expressions=order),
+        order=exp.Order(expressions=ordered),
+        spec=frame,
+    )
+
+
+def past_until(name: str, key: Sequence[exp.Expr], time: exp.Expr, ago: int) -> exp.Window:
+    """A named window for running combinations: everything of one key up to so many microseconds before a row."""
+    frame = exp.WindowSpec(
+        kind="RANGE",
+        start="UNBOUNDED",
+        start_side="PRECEDING",
+        end=exp.Literal.number(ago),
+        end_side="PRECEDING",
+    )
+    return exp.Window(
+        this=exp.to_identifier(name),
+        partition_by=[k.copy() for k in key],
+        order=exp.Order(expressions=[exp.Ordered(this=time.copy(), desc=False, nulls_first=True)]),
         spec=frame,
     )
 

@@ -161,6 +161,7 @@ def _steps(
             key=keys[entity],
             values=values,
             upstream=steps[-1].name,
+            spine=_SPINE,
             carried=carried,
             after=after,
             dialect=dialect,

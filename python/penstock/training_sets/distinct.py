@@ -53,7 +53,7 @@ class DistinctEvents:
         """The count over the running state."""
         return column(self.running[0].state)
 
-    def select(self, changes: Iterable[str]) -> exp.Select:
+    def select(self, changes: Iterable[str], _spine: str) -> exp.Select:
         """The events: key, time, rank, and these columns of changes, NULL where they are another fact's."""
         enters, leaves = (exp.Literal.number(n) for n in (self.ties.enters, self.ties.leaves))
         one = exp.Literal.number(1)

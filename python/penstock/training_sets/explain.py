@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WHY: Mapping[Shape, str] = {
     "lifetimes": "what enters is added and what leaves taken back, exactly: one pass, however long the window",
+    "differences": "rows are known so long after their event: one running total, read at two instants, one pass",
     "running": "nothing leaves a window to date: one pass",
     "rows": "it can't be taken back exactly (doubles, unknown types, minimum, maximum, percentiles), "
     "so from the rows of each window",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from penstock.training_sets.request import Types
 
 _DECIMALS = (exp.DataType.Type.DECIMAL, exp.DataType.Type.BIGDECIMAL)
+_NARROW = (exp.DataType.Type.TINYINT, exp.DataType.Type.SMALLINT, exp.DataType.Type.INT)
 _DOUBLES = (exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE)
 
 
@@ -67,6 +68,29 @@ def kind_of(value: exp.Expr, types: Mapping[str, str]) -> Kind | None:
     return _joined(_results(value), types)
 
 
+def is_narrow(value: exp.Expr, types: Mapping[str, str]) -> bool:
+    """Whether an expression's value surely has 32 bits at most, so that no sum over a table overflows 64.
+
+    Args:
+        value: An expression over one relation.
+        types: The types of the relation's columns by lower-case name.
+
+    Example:
+        >>> is_narrow(exp.maybe_parse("COALESCE(delay, 0)"), {"delay": "int"})
+        True
+        >>> is_narrow(exp.maybe_parse("delay + distance"), {"delay": "int", "distance": "bigint"})
+        False
+    """
+    if isinstance(value, exp.Column):
+        return _type_of(types.get(value.name.lower())) in _NARROW
+    if isinstance(value, exp.Literal):
+        return not value.is_string and value.name.isdigit() and int(value.name) < 2**31
+    if isinstance(value, exp.Cast):
+        return _type_of(value.to) in _NARROW
+    results = [v for v in _results(value) if not isinstance(v, exp.Null)]
+    return bool(results) and all(is_narrow(v, types) for v in results)
+
+
 def _results(value: exp.Expr) -> list[exp.Expr]:
     """The parts from whose kinds that of the whole follows; none where it doesn't."""
     if isinstance(value, (exp.Paren, exp.Neg, exp.Abs, exp.Nullif)):
@@ -100,17 +124,24 @@ def _kind_of_literal(literal: exp.Literal) -> Kind:
 
 
 def _kind_of_type(declared: str | exp.DataType | None) -> Kind | None:
-    if declared is None:
-        return None
-    try:
-        kind = exp.DataType.build(declared, dialect="spark").this
-    except (SqlglotError, ValueError):
+    kind = _type_of(declared)
+    if kind is None:
         return None
     if kind in exp.DataType.INTEGER_TYPES:
         return "integer"
     if kind in _DECIMALS:
         return "decimal"
     return "double" if kind in _DOUBLES else "other"
+
+
+def _type_of(declared: str | exp.DataType | None) -> exp.DType | None:
+    if declared is None:
+        return None
+    try:
+        found: exp.DType = exp.DataType.build(declared, dialect="spark").this
+    except (SqlglotError, ValueError):
+        return None
+    return found
 
 
 def plain_name(relation: str) -> str:

@@ -35,6 +35,12 @@ class Clock:
     settles: int = 0
     superseded: exp.Expr | None = None
 
+    @property
+    def lag(self) -> int | None:
+        """Microseconds from a row's event to its entry; None where they differ between rows."""
+        apart = self.known_at is not None or self.superseded is not None
+        return None if apart else max(self.delay - self.settles, 0)
+
     def event_time(self, dialect: Dialect) -> exp.Expr:
         """When it happened, in microseconds."""
         return self._after_event(self.settles, dialect)

@@ -11,7 +11,7 @@ from penstock.training_sets.sampling import Balance, Sample
 from penstock.training_sets.splits import Split
 
 Types = Mapping[str, Mapping[str, str]]
-Shape = Literal["lifetimes", "running", "rows", "latest", "attribute"]
+Shape = Literal["lifetimes", "differences", "running", "rows", "latest", "attribute"]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from penstock.semantic.resolve import Condition, facts_of, inputs_of, items_in
 from penstock.semantic.scope import Scope
 from penstock.semantic.versions import next_known, not_deleted, version_key
 from penstock.training_sets.features import ColumnFeature, MetricFeature
-from penstock.training_sets.kinds import declared_types, kind_of
+from penstock.training_sets.kinds import declared_types, is_narrow, kind_of
 from penstock.training_sets.knowledge import Clock, clock_of
 from penstock.training_sets.labels import Label, Matured, settling_time, window_ahead
 from penstock.training_sets.request import CompiledFeature, Shape, TrainingSetRequest
@@ -187,11 +187,11 @@ class Resolver:
         test = all_of(conditions if there is None else [there, *conditions])
         bare = scope.value(spec.expr, f"metric {metric.name}")
         clock = self._clock(model, scope.time(), metric)
-        shape = self._shape(model, bare, spec, wanted, where)
+        shape = self._shape(model, bare, spec, clock, wanted, where)
         return Total(model.name, wanted.entity, when(test, bare), spec, clock, wanted.window, shape)
 
     def _shape(
-        self, model: SemanticModel, value: exp.Expr, spec: Aggregation, wanted: MetricFeature, where: str
+        self, model: SemanticModel, value: exp.Expr, spec: Aggregation, clock: Clock, wanted: MetricFeature, where: str
     ) -> Shape:
         law = aggregate(spec.agg)
         if law.by_key:
@@ -204,8 +204,12 @@ class Resolver:
             )
         if wanted.window is None and versions_of(model) is None:
             return "running"
-        kind = kind_of(value, declared_types(self.request.types, model.relation.name) or {})
-        return "lifetimes" if law.law == "group" and law.retractable and kind in law.exact else "rows"
+        types = declared_types(self.request.types, model.relation.name) or {}
+        if law.law != "group" or not law.retractable or kind_of(value, types) not in law.exact:
+            return "rows"
+        # DuckDB builds a tree over each frame, and is slower by them than by lifetimes
+        apart = self.dialect == "spark" and clock.lag is not None and wanted.window is not None
+        return "differences" if apart and (law.name == "count" or is_narrow(value, types)) else "lifetimes"
 
     def _condition(self, scope: Scope, condition: Condition, where: str) -> exp.Expr:
         items = items_in(self._catalog(), scope.model.name, condition)

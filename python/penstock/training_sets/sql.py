@@ -75,6 +75,12 @@ def kinds(count: int) -> exp.Join:
     return exp.Join(this=exp.Values(expressions=rows, alias=alias), kind="CROSS")
 
 
+def bound(spine: str, end: type[exp.Min | exp.Max], after: int) -> exp.Expr:
+    """The first or the last instant about which a step with the spine's rows asks, `after` microseconds after it."""
+    found = exp.Subquery(this=exp.Select().from_(spine).select(end(this=column("_time")), copy=False))
+    return exp.Add(this=found, expression=exp.Literal.number(after)) if after else found
+
+
 def not_null(value: exp.Expr) -> exp.Expr:
     """`value IS NOT NULL`."""
     return exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from penstock.algebra.lifetimes import Ties, past, running
+from penstock.algebra.lifetimes import Ties, past, past_until, running
 from penstock.training_sets.distinct import DistinctEvents
-from penstock.training_sets.events import FactEvents
+from penstock.training_sets.events import FactEvents, Running
 from penstock.training_sets.resolve import Resolver
-from penstock.training_sets.sql import column
+from penstock.training_sets.sql import bound, column
 from penstock.training_sets.values import Newest, Total
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def timeline(
     key: str,
     values: Mapping[Total | Newest, str],
     upstream: str,
+    spine: str,
     carried: Sequence[str],
     after: int,
     dialect: Dialect,
@@ -53,27 +54,31 @@ def timeline(
         key: The column of `upstream` with its keys.
         values: The values to add, by their columns.
         upstream: The step before, with the columns `carried`, of which `_time` is one.
+        spine: The step with the spine's rows.
         carried: The columns to hand on.
         after: Microseconds after `_time` at which the values are asked for.
         dialect: The dialect compiled to.
     """
     name = f"_{entity}_{after}_after" if after else f"_{entity}"
     ties = Ties(resolver.request.inclusive)
-    facts, finished = _facts(resolver, entity, values, ties, dialect)
+    facts, finished = _facts(resolver, entity, values, ties, after, dialect)
     runs = [r for fact in facts for r in fact.running]
     changes = list(dict.fromkeys(c for r in runs for c in r.changes))
     branches: list[exp.Select] = [_asked(upstream, carried, key, changes, ties, after)]
     for fact in facts:
-        events = exp.Select().from_(exp.alias_(exp.Subquery(this=fact.select(changes)), "_events", table=True))
+        events = exp.Select().from_(exp.alias_(exp.Subquery(this=fact.select(changes, spine)), "_events", table=True))
         nothing = [column("_time") if c == "_time" else exp.alias_(exp.Null(), c) for c in carried]
         events = events.select(*nothing, column("_key"), column("_rank"), *map(column, changes), copy=False)
-        branches.append(events.where("_time IS NOT NULL", copy=False))
+        # what happens after the last instant that is asked about changes nothing; nor does what never happens
+        last = bound(spine, exp.Max, after)
+        branches.append(events.where(exp.LTE(this=column("_time"), expression=last), copy=False))
     union: exp.Query = branches[0]
     for branch in branches[1:]:
         union = exp.union(union, branch, distinct=False, copy=False)
     ran = exp.Select().from_(f"{name}_timeline").select(*map(column, carried), column("_rank"), copy=False)
-    ran = ran.select(*(exp.alias_(running(r.combination(), _PAST), r.state) for r in runs), copy=False)
-    ran.append("windows", past(_PAST, [column("_key")], column("_time"), column("_rank")))
+    ran = ran.select(*(exp.alias_(running(r.combination(), _past(r)), r.state) for r in runs), copy=False)
+    for window in _windows(runs):
+        ran.append("windows", window)
     done = exp.Select().from_(f"{name}_past").select(*_shifted(carried, -after), copy=False)
     done = done.select(*(exp.alias_(finished[v], result) for v, result in values.items()), copy=False)
     done = done.where(exp.EQ(this=column("_rank"), expression=exp.Literal.number(ties.asked)), copy=False)
@@ -81,7 +86,7 @@ def timeline(
 
 
 def _facts(
-    resolver: Resolver, entity: str, values: Mapping[Total | Newest, str], ties: Ties, dialect: Dialect
+    resolver: Resolver, entity: str, values: Mapping[Total | Newest, str], ties: Ties, after: int, dialect: Dialect
 ) -> tuple[list[FactEvents | DistinctEvents], dict[Total | Newest, exp.Expr]]:
     """The events of each fact and of each distinct count, and every value over their running states."""
     facts: dict[str, FactEvents] = {}
@@ -94,7 +99,7 @@ def _facts(
             finished[value] = counts[-1].finished()
             continue
         if value.model not in facts:
-            facts[value.model] = FactEvents(resolver, value.model, entity, f"_f{len(facts)}", ties, dialect)
+            facts[value.model] = FactEvents(resolver, value.model, entity, f"_f{len(facts)}", ties, after, dialect)
         if isinstance(value, Total):
             finished[value] = facts[value.model].total(value)
         else:
@@ -103,6 +108,22 @@ def _facts(
         for wanted, expression in facts[model].newest(group, column("_time")).items():
             finished[wanted] = expression
     return [*facts.values(), *counts], finished
+
+
+def _past(run: Running) -> str:
+    return _PAST if run.ago is None else f"{_PAST}_{run.ago}"
+
+
+def _windows(runs: Sequence[Running]) -> list[exp.Window]:
+    key, time = column("_key"), column("_time")
+    windows: dict[str, exp.Window] = {}
+    if any(r.ago is None for r in runs):
+        ties = [column(r.tie) for r in runs if r.tie is not None]
+        windows[_PAST] = past(_PAST, [key], [time, column("_rank"), *ties])
+    for run in runs:
+        if run.ago is not None:
+            windows.setdefault(_past(run), past_until(_past(run), [key], time, run.ago))
+    return list(windows.values())
 
 
 def _asked(

@@ -64,13 +64,19 @@ class Newest:
     last_known: bool = False
     asked_after: int = 0
 
+    @property
+    def in_order(self) -> bool:
+        """Whether rows enter in the order of their events, so that the newest is the one that entered last."""
+        return self.clock.lag is not None and not self.last_known
+
     def order(self, dialect: Dialect) -> exp.Expr:
-        """By what the newest row is the greatest.
+        """By what the newest row is the greatest; of rows that enter in order, of those of one instant.
 
         Engines differ in where NULL ranks within a struct, so that a missing tie-break is told apart by a number.
         """
-        fields = {} if self.last_known else {"event": self.clock.event_time(dialect)}
-        fields["known"] = self.clock.known_time(dialect)
+        fields = {} if self.last_known or self.in_order else {"event": self.clock.event_time(dialect)}
+        if not self.in_order:
+            fields["known"] = self.clock.known_time(dialect)
         one, zero = exp.Literal.number(1), exp.Literal.number(0)
         for i, tie_break in enumerate(self.tie_breaks):
             name = f"tie_break_{i}" if i else "tie_break"

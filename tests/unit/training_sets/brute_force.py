@@ -105,6 +105,17 @@ class Question:
                 found.append(row)
         return found
 
+    def readings(self, window: int) -> list[Any]:
+        """The values of the readings that have been known for 3 seconds and are not older than the window."""
+        at, found = self.label["at"], []
+        for row in self.world.readings:
+            if at is None or row["thing"] is None or row["thing"] != self.label["thing"] or row["read_at"] is None:
+                continue
+            known = row["read_at"] + 3 <= at if self.inclusive else row["read_at"] + 3 < at
+            if known and row["read_at"] >= at - window:
+                found.append(row["value"])
+        return found
+
     def reading(self, within: int | None) -> Any:
         """The newest reading that has been known for 3 seconds, unless it is too old."""
         at, best = self.label["at"], None
@@ -252,6 +263,10 @@ ANSWERS: dict[str, Callable[[Question], Any]] = {
     "place.places.country": lambda q: q.country(),
     "thing.readings.value": lambda q: q.reading(None),
     "thing.readings.value within 6 seconds as fresh": lambda q: q.reading(6),
+    "thing.read_total over 7 seconds": lambda q: add(q.readings(7)),
+    "thing.read_total over 3 seconds": lambda q: add(q.readings(3)),
+    "thing.read_total over 2 seconds": lambda q: add(q.readings(2)),
+    "thing.read_mean over 12 seconds": lambda q: mean(q.readings(12)),
     "thing.events.n": lambda q: q.newest("thing", "n"),
     "thing.events.label within 9 seconds": lambda q: q.newest("thing", "label", 9),
     "place.events.d within 4 seconds": lambda q: q.newest("place", "d", 4),

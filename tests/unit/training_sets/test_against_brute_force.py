@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
+import sqlglot
 from brute_force import ANSWERS, World, check, merged, random_world
 from engine import duckdb_of, seconds
 from hypothesis import given, settings
@@ -42,6 +44,18 @@ def test_many_histories_at_once(inclusive: bool, typed: bool) -> None:
 @pytest.mark.parametrize("text", ALL)
 def test_each_feature_by_itself(text: str) -> None:
     _agrees(merged(random_world(Random(seed)) for seed in range(20)), (text,))
+
+
+@pytest.mark.parametrize("inclusive", [False, True])
+def test_the_shapes_for_spark_give_the_same(inclusive: bool) -> None:
+    """What is chosen for Spark only, in DuckDB's words; tests/spark runs all of it on Spark."""
+    texts = tuple(t for t in ALL if "read" in t)
+    spine = replace(SPINE, columns=("label_id", "thing", "place", "at"))
+    compiled = compile_training_set(manifest(), TrainingSetRequest(spine, texts, inclusive, TYPES), "spark")
+    assert {shape for feature in compiled.features for shape in feature.shapes} == {"latest", "differences"}
+    world = merged(random_world(Random(seed), most=18) for seed in range(150))
+    sql = sqlglot.transpile(compiled.sql, read="spark", write="duckdb")[0]
+    check(world, seconds(duckdb_of(world).execute(sql).fetchall()), texts, inclusive=inclusive)
 
 
 def test_random_histories_hold_what_they_are_to_test() -> None:

@@ -92,6 +92,23 @@ def test_the_shape_follows_the_type(text: str, shape: str) -> None:
     assert shapes({'"EVENTS"': TYPES["events"]}) == (shape,)
 
 
+@pytest.mark.parametrize(
+    ("text", "declared", "shape"),
+    [
+        ("read_total", "int", "differences"),
+        ("read_mean", "smallint", "differences"),
+        ("read_total", "bigint", "lifetimes"),  # a total over all that ever was might overflow
+        ("read_total", "double", "rows"),
+        ("flagged", None, "lifetimes"),  # each row has a delay of its own
+    ],
+)
+def test_running_totals_are_subtracted_on_spark_where_they_may_be(text: str, declared: str, shape: str) -> None:
+    types = {**TYPES, "readings": {**TYPES["readings"], "value": declared}} if declared else TYPES
+    request = TrainingSetRequest(SPINE, (f"thing.{text} over 7 seconds",), types=types)
+    assert compile_training_set(manifest(), request, "spark").features[0].shapes == (shape,)
+    assert "differences" not in compile_training_set(manifest(), request, "duckdb").features[0].shapes
+
+
 def test_latest_agrees_with_merge_asof() -> None:
     """Where rows are known as they happen, the newest known is what pandas finds."""
     numbers = pd.Series(range(400))

@@ -4,7 +4,7 @@ import pytest
 import sqlglot
 
 from penstock.training_sets import types_of_contracts
-from penstock.training_sets.kinds import declared_types, kind_of
+from penstock.training_sets.kinds import declared_types, is_narrow, kind_of
 
 TYPES = {
     "n": "bigint",
@@ -73,3 +73,32 @@ def test_only_enforced_contracts_say_types() -> None:
         "test.p.d": {**enforced, "relation_name": None},
     }
     assert types_of_contracts({"nodes": nodes}) == {"`m`.`a`": {"n": "bigint", "s": "string"}}
+
+
+@pytest.mark.parametrize(
+    ("sql", "narrow"),
+    [
+        ("i", True),
+        ("-i * (i + 1)", True),
+        ("CASE WHEN n > 0 THEN 1 ELSE 0 END", True),
+        ("CASE WHEN n > 0 THEN i END", True),
+        ("CAST(n AS SMALLINT)", True),
+        ("2147483647", True),
+        ("2147483648", False),
+        ("n", False),
+        ("i + n", False),
+        ("COALESCE(i, n)", False),
+        ("d", False),
+        ("x", False),
+        ("'1'", False),
+        ("1.5", False),
+        ("v", False),
+        ("unheard_of", False),
+        ("NULL", False),
+        ("i / 2", False),
+    ],
+)
+def test_only_32_bits_are_narrow(sql: str, narrow: bool) -> None:
+    types = declared_types({"t": TYPES}, "t")
+    assert types is not None
+    assert is_narrow(sqlglot.parse_one(sql), types) is narrow

@@ -14,13 +14,18 @@ from penstock.manifest.model import (
 )
 
 KNOWN = {"penstock": {"known_at": "known_at"}}
-TYPES = {"events": {"n": "bigint", "d": "decimal(20,4)", "x": "double", "flag": "boolean", "label": "string"}}
+TYPES = {
+    "events": {"n": "bigint", "d": "decimal(20,4)", "x": "double", "flag": "boolean", "label": "string"},
+    "readings": {"id": "int", "thing": "string", "read_at": "timestamp", "value": "int"},
+}
 
 
-def simple(name: str, agg: str, expr: str, *, filters: tuple[str, ...] = (), **more: object) -> Metric:
-    """A simple metric over `events`."""
+def simple(
+    name: str, agg: str, expr: str, *, of: str = "events", filters: tuple[str, ...] = (), **more: object
+) -> Metric:
+    """A simple metric, over `events` unless it is of another model."""
     spec = {k: more.pop(k) for k in ("percentile", "time_dimension") if k in more}
-    aggregation = Aggregation("events", agg, expr, **{"time_dimension": "happened_at", **spec})  # type: ignore[arg-type]
+    aggregation = Aggregation(of, agg, expr, **{"time_dimension": "happened_at", **spec})  # type: ignore[arg-type]
     return Metric(name, "simple", aggregation=aggregation, filters=filters, **more)  # type: ignore[arg-type]
 
 
@@ -83,6 +88,8 @@ def manifest() -> SemanticManifest:
         simple("early_dated", "sum", "n", time_dimension="early_at"),
         simple("early_lightest", "min", "x", time_dimension="early_at"),
         simple("read", "sum", "1"),
+        simple("read_total", "sum", "value", of="readings", time_dimension="read_at"),
+        simple("read_mean", "average", "value", of="readings", time_dimension="read_at"),
         Metric("rate", "ratio", inputs=(MetricInput("flagged"), MetricInput("number"))),
         Metric("flagged_rate", "ratio", inputs=(MetricInput("total", filters=flagged), MetricInput("early_total"))),
         Metric(
