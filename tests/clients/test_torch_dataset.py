@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -123,16 +124,34 @@ def test_torchdata_goes_on_in_every_worker(table: Path, workers: int, left_after
 
 def _rank(rank: int, table: Path, folder: Path) -> None:
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    found = ids(DataLoader(open_training_set(table).to_torch(["id"]), batch_size=None, num_workers=2))
-    (folder / str(rank)).write_text(json.dumps(found))
+    dataset = open_training_set(table).to_torch(["id"])
+    for how in ("fork", "spawn"):
+        loader = DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context=how)
+        (folder / f"{how} {rank}").write_text(json.dumps(ids(loader)))
     torch.distributed.destroy_process_group()
 
 
 def test_ranks_are_those_of_torch_distributed(table: Path, tmp_path: Path) -> None:
     torch.multiprocessing.spawn(_rank, (table, tmp_path), nprocs=2)
-    shares = [json.loads((tmp_path / str(rank)).read_text()) for rank in range(2)]
-    assert [len(share) for share in shares] == [ROWS // 2] * 2
-    assert sorted(shares[0] + shares[1]) == list(range(ROWS))
+    for how in ("fork", "spawn"):
+        shares = [json.loads((tmp_path / f"{how} {rank}").read_text()) for rank in range(2)]
+        assert [len(share) for share in shares] == [ROWS // 2] * 2
+        assert sorted(shares[0] + shares[1]) == list(range(ROWS))
+
+
+def test_the_example_of_the_docs(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "readers.md").read_text()
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "to_torch" in block]
+    rows = {"delay": [12, -3, 40, 0], "distance": [1400, 200, 950, 1100], "split": ["train", "test", "train", "train"]}
+    write_deltalake(tmp_path, pa.table(rows))
+    seen: list[tuple[int, int]] = []
+
+    def step(distance: Any, delay: Any) -> None:
+        seen.extend(zip(distance.tolist(), delay.tolist(), strict=True))
+
+    names = {"training": open_training_set(tmp_path), "Shuffle": Shuffle, "DataLoader": DataLoader, "step": step}
+    exec(code, names)
+    assert sorted(seen) == sorted([(1400, 12), (950, 40), (1100, 0)] * 3)
 
 
 def test_what_no_tensor_holds_is_refused_at_once(table: Path) -> None:

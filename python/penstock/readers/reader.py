@@ -87,9 +87,6 @@ class TrainingSetReader:
         Raises:
             UnknownNameError: when there is no such column.
             InvalidRequestError: when an argument makes no sense, or the state is of another stream.
-
-        Example:
-            >>> reader.batches(["carrier"], where={"split": "train"}, shuffle=Shuffle(100_000))  # doctest: +SKIP
         """
         names = self._columns(columns)
         values = self._where(where or {})
@@ -104,16 +101,12 @@ class TrainingSetReader:
         schema = pa.schema([self.schema.field(name) for name in names])
         return pa.Table.from_batches(list(self.batches(names, where=where)), schema)
 
-    def to_pandas(
-        self, columns: Sequence[str] | None = None, *, where: Mapping[str, Any] | None = None
-    ) -> pd.DataFrame:
+    def to_pandas(self, columns: Sequence[str] | None = None, *, where: Where = None) -> pd.DataFrame:
         """All rows as a pandas frame. Arguments and errors are those of `batches`."""
         frame: pd.DataFrame = self.to_arrow(columns, where=where).to_pandas()
         return frame
 
-    def to_polars(
-        self, columns: Sequence[str] | None = None, *, where: Mapping[str, Any] | None = None
-    ) -> pl.DataFrame:
+    def to_polars(self, columns: Sequence[str] | None = None, *, where: Where = None) -> pl.DataFrame:
         """All rows as a Polars frame. Arguments and errors are those of `batches`.
 
         Raises:

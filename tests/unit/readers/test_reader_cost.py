@@ -72,6 +72,12 @@ def test_a_shard_and_a_resumed_stream_read_their_part(
     assert _cost(read_bytes, lambda: reader.batches(resume=state, shuffle=shuffle)) < all_of_it * 2.3 / 8
 
 
+def test_a_share_of_a_row_group_is_not_read_to_its_end(tmp_path: Path, read_bytes: Callable[[], int]) -> None:
+    reader = open_training_set(plain_table(tmp_path / "t", 400_000, row_group=400_000, columns=3))
+    all_of_it = _cost(read_bytes, reader.batches)
+    assert _cost(read_bytes, lambda: reader.batches(shard=(0, 8))) < all_of_it * 0.8
+
+
 @pytest.mark.parametrize(
     "asked", [{}, {"shuffle": Shuffle(10_000, 1)}, {"where": {"id": list(range(0, 400_000, 3))}}], ids=list
 )

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_tables import ids, plain_table, random_table
 
-from penstock.readers import Shuffle, TrainingSetReader, open_training_set
+from penstock.readers import Shuffle, TrainingSetReader, open_training_set, stream
 
 WHERES: list[dict[str, Any] | None] = [None, {"split": ["train", "test"]}, {"small": 1, "flag": True}]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_steps() -> Iterator[None]:
+    """Row groups of a few rows are decoded in several steps, and a shard has many blocks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream, "_CELLS_AT_ONCE", 10)
+        patch.setattr(stream, "_BLOCK_ROWS", 8)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +53,9 @@ def _with_deleted(reader: TrainingSetReader, seed: int) -> TrainingSetReader:
     return TrainingSetReader(replace(snapshot, files=files))
 
 
-def _live(reader: TrainingSetReader) -> list[int]:
-    """The ids that are left, from the files as pyarrow reads them whole."""
-    return list(_live_of(reader))
-
-
 @lru_cache
-def _live_of(reader: TrainingSetReader) -> tuple[int, ...]:
-    import pyarrow.parquet as pq
-
+def _live(reader: TrainingSetReader) -> tuple[int, ...]:
+    """The ids that are left, from the files as pyarrow reads them whole."""
     found: list[int] = []
     for file in reader._snapshot.files:
         column = pq.read_table(file.path, columns=["id"], partitioning=None)["id"].to_pylist()
@@ -96,11 +101,11 @@ def test_a_stream_taken_up_again_is_the_rest_of_itself(
     then: int,
 ) -> None:
     asked: dict[str, Any] = {"where": where, "shuffle": shuffle, "shard": (shards - 1, shards)}
-    stream = readers[which].batches(["id", "x"], batch_rows=rows, **asked)
-    states, batches = [stream.state()], []
-    for batch in stream:
+    whole = readers[which].batches(["id", "x"], batch_rows=rows, **asked)
+    states, batches = [whole.state()], []
+    for batch in whole:
         batches.append(batch)
-        states.append(stream.state())
+        states.append(whole.state())
     for number, state in enumerate(states):
         said = json.loads(json.dumps(state))
         assert (said["batches"], said["rows"]) == (number, sum(batch.num_rows for batch in batches[:number]))
