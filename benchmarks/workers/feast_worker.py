@@ -25,6 +25,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 _session: list[SparkSession] = []
 _prepared: dict[str, DataFrame | str] = {}
+_kept: list[Any] = []  # what DuckDB reads from Python's memory
 
 
 def opened(asked: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -95,9 +96,6 @@ def feast(asked: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-_kept: list[Any] = []  # what DuckDB reads from Python's memory
-
-
 def run(asked: Mapping[str, Any]) -> Mapping[str, Any]:
     """Run a kept statement to its end: how many rows it has, and a sum of hashes of all its columns."""
     statement, columns = _prepared[asked["name"]], ", ".join(asked["columns"])
@@ -112,15 +110,8 @@ def run(asked: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"rows": row[0], "checksum": f"{row[1] % 2**64:016x}"}
 
 
-def explain(asked: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The plan of a kept statement."""
-    statement = _prepared[asked["name"]]
-    return {"plan": statement._jdf.queryExecution().toString() if isinstance(statement, DataFrame) else ""}
-
-
 def _view(name: str, file: str, asked: Mapping[str, Any], thing: Entity, on_spark: bool) -> FeatureView:
-    more = {"created_timestamp_column": asked["created"]} if asked.get("created") else {}
-    at = {"name": f"{name}_source", "timestamp_field": "happened_at", **more}
+    at = {"name": f"{name}_source", "timestamp_field": "happened_at"}
     return FeatureView(
         name=name,
         entities=[thing],
@@ -133,4 +124,4 @@ def _view(name: str, file: str, asked: Mapping[str, Any], thing: Entity, on_spar
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
     works = {"open": opened, "tables": tables, "prepare": prepare, "feast": feast, "run": run}
-    serve(works | {"explain": explain}, tree_seconds)
+    serve(works, tree_seconds)

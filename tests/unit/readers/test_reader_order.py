@@ -150,6 +150,8 @@ def test_rows_of_a_buffer_are_in_random_order(tmp_path: Path) -> None:
         assert sorted(block) == list(range(start, start + 250))
         assert abs(np.corrcoef(block, np.arange(250))[0, 1]) < 0.25
     assert not np.array_equal(order[:250], order[250:500] - 250)
+    first, second = (ids(reader.batches(["id"], shard=(n, 2), shuffle=Shuffle(250, 3))) for n in range(2))
+    assert first != [number - 500 for number in second]
 
 
 def test_the_order_of_a_seed_is_for_good() -> None:
