@@ -87,9 +87,7 @@ def asked_of(
         return manifest, request_of(given, types)
     for key in ("at", "entities", "features", "labels"):
         if given.pop(key, None):
-            raise InvalidRequestError(
-                f"the predictive query says it, and so does {key}", where=where, fix=f"drop {key}"
-            )
+            raise InvalidRequestError(f"the query says it, and so does {key}", where=where, fix=f"drop {key}")
     definitions, request = predictive_request(manifest, str(text), dialect, spine=given.pop("spine", None), types=types)
     rows = {"spine": request.spine.relation, "at": request.spine.at, "entities": request.spine.entities}
     rest = request_of({**rows, "features": list(request.features), "labels": list(request.labels), **given}, types)

@@ -51,7 +51,9 @@ def test_the_shapes_for_spark_give_the_same(inclusive: bool) -> None:
     """What is chosen for Spark only, in DuckDB's words; tests/spark runs all of it on Spark."""
     texts = tuple(t for t in ALL if "read" in t)
     spine = replace(SPINE, columns=("label_id", "thing", "place", "at"))
-    compiled = compile_training_set(manifest(), TrainingSetRequest(spine, texts, inclusive, TYPES), "spark")
+    compiled = compile_training_set(
+        manifest(), TrainingSetRequest(spine, texts, inclusive=inclusive, types=TYPES), "spark"
+    )
     assert {shape for feature in compiled.features for shape in feature.shapes} == {"latest", "differences"}
     world = merged(random_world(Random(seed), most=18) for seed in range(150))
     sql = sqlglot.transpile(compiled.sql, read="spark", write="duckdb")[0]

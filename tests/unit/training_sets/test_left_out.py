@@ -16,7 +16,9 @@ WINDOWS = ("thing.total over 7 seconds", "thing.mean over 7 seconds", "thing.eve
 
 
 def _sql(texts: tuple[str, ...], *, inclusive: bool = False) -> str:
-    return compile_training_set(manifest(), TrainingSetRequest(SPINE, texts, inclusive, TYPES), "duckdb").sql
+    return compile_training_set(
+        manifest(), TrainingSetRequest(SPINE, texts, inclusive=inclusive, types=TYPES), "duckdb"
+    ).sql
 
 
 @pytest.mark.parametrize("inclusive", [False, True])

@@ -1,0 +1,72 @@
+"""An incremental training set after changes of its inputs: few rows are computed, and all are as if all had been."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from places import make_place
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    place = make_place(tmp_path_factory.mktemp("refreshed"), HERE / "refreshed")
+    place = place.with_variables({"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"})
+    done = place.run(sys.executable, str(HERE / "refreshing.py"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout[done.stdout.index('{"first"') :])
+
+
+def test_every_build_gives_the_rows_of_a_whole_one(outcomes: dict[str, Any]) -> None:
+    for title, outcome in outcomes.items():
+        for name in ("refreshed", "predicted"):
+            assert isinstance(outcome[name]["same"], int), (title, name, outcome[name]["same"])
+            assert outcome[name]["same"] > 300, title
+
+
+def test_the_first_build_is_whole_and_has_its_record_in_one_commit(outcomes: dict[str, Any]) -> None:
+    assert outcomes["first"]["refreshed"]["operations"] == ["CREATE TABLE AS SELECT"]
+    assert "refreshed_has_the_rows_of_its_spine" in outcomes["first"]["said"]
+
+
+@pytest.mark.parametrize(
+    ("title", "most"),
+    [
+        ("nothing", 0),
+        ("late orders", 140),  # what was asked since they are known, of 600
+        ("late orders, further back", 140),
+        ("new visits", 8),
+        ("orders corrected", 300),
+        ("an order deleted", 60),
+        ("a visit corrected", 1),
+    ],
+)
+def test_few_rows_are_computed(outcomes: dict[str, Any], title: str, most: int) -> None:
+    found = outcomes[title]["refreshed"]
+    assert found["operations"] == ["SET TBLPROPERTIES", "MERGE"]
+    assert found["merged"] <= most
+    assert (found["merged"] == 0) == (most == 0)
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "reason"),
+    [
+        ("an order deleted", "predicted", "rows were removed, so labels may not be final any more"),
+        ("a visit deleted", "refreshed", "1 rows left the spine"),
+        ("untold", "refreshed", "the changes of penstock.orders are not told (delta.enableChangeDataFeed)"),
+        ("another definition", "refreshed", "its definitions changed"),
+    ],
+)
+def test_what_is_not_told_makes_a_whole_build(outcomes: dict[str, Any], title: str, name: str, reason: str) -> None:
+    assert f"{name}: built whole, for {reason}" in outcomes[title]["said"]
+    assert outcomes[title][name]["operations"][0] == "CREATE OR REPLACE TABLE AS SELECT"
+
+
+def test_it_goes_on_after_a_whole_build(outcomes: dict[str, Any]) -> None:
+    assert outcomes["told again"]["refreshed"]["operations"] == ["SET TBLPROPERTIES", "MERGE"]
