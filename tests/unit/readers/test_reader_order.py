@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_tables import ids, plain_table, random_table
@@ -128,6 +129,16 @@ def test_an_order_is_the_same_each_time_and_another_for_another_seed(tmp_path: P
     orders = [order(100, seed, epoch) for seed in range(5) for epoch in range(5)]
     assert len(set(orders)) == 25
     assert all(sorted(found) == list(range(1200)) for found in orders)
+
+
+def test_an_order_does_not_depend_on_how_the_log_is_kept(tmp_path: Path) -> None:
+    path = plain_table(tmp_path / "t", 10, files=6)
+    before = ids(open_training_set(path).batches(["id"]))
+    DeltaTable(path).create_checkpoint()
+    reader = open_training_set(path)
+    assert ids(reader.batches(["id"])) == before
+    paths = [file.path for file in reader._snapshot.files]
+    assert paths == sorted(paths)
 
 
 def test_a_shuffle_mixes_the_whole_table(tmp_path: Path) -> None:
