@@ -196,7 +196,7 @@ def linear(engine: Engine) -> Figures:
 
 
 def skew(engine: Engine) -> Figures:
-    """One thing has a tenth of the rows, and of the others a few most of them: the worse of CPU and wall time."""
+    """One thing has a tenth of the rows, and of the others a few most of them; a straggler shows in the wall time."""
     found = []
     for case, a_thing in (("newest", 200), ("window", 1650)):
         arms = []
@@ -205,7 +205,7 @@ def skew(engine: Engine) -> Figures:
             made = engine.newest(name, data) if case == "newest" else engine.window(name, data, _seconds(data))
             arms.append(Arm(name, data, made.sql, made.columns, compared=False))
         even, skewed_cost = engine.race(f"{case}, skew", arms)
-        found += [skewed_cost.cpu / even.cpu, skewed_cost.wall / even.wall]
+        found.append(skewed_cost.cpu / even.cpu)
     return {"skew": max(found)}
 
 
