@@ -20,9 +20,9 @@ from sqlglot.errors import SqlglotError
 
 from dbt_penstock.generated_tests import is_merged, is_nothing_else
 from dbt_penstock.refresh import WholeBuild, plan
-from dbt_penstock.tables import in_a_literal, properties_of, rows_of, set_properties, version_of
+from dbt_penstock.tables import in_a_literal, pinned, properties_of, rows_of, set_properties, version_of
 from penstock import __version__
-from penstock.semantic.as_of import read_as_of, tables_in
+from penstock.semantic.as_of import tables_in
 from penstock.training_sets import asked_of, compile_training_set, types_of_contracts
 from penstock.training_sets.checksum import checksum, checksum_query
 from penstock.training_sets.record import SETTINGS, Record, SpineRecord, definitions_used, record_of
@@ -53,7 +53,7 @@ def written(model: Any, manifest: Any, adapter: Any) -> Iterator[None]:
     try:
         part = _refresh(model, manifest, adapter, record)
         if part is not None:
-            model.compiled_code = _pinned(part, record.inputs)
+            model.compiled_code = part
             yield
             merged = replace(record, merged=version_of(adapter, model.relation_name))
             set_properties(adapter, model.relation_name, merged.properties())
@@ -109,7 +109,7 @@ def _record(model: Any, manifest: Any, adapter: Any) -> Record | None:
     [request] = asked
     try:
         inputs = {name: version_of(adapter, name) for name in tables_in(model.compiled_code, "spark")}
-        sql = _pinned(model.compiled_code, inputs)
+        sql = pinned(model.compiled_code, inputs)
     except SqlglotError as error:
         _log.info("%s: no record, the SQL around the training set is not understood: %s", model.name, error)
         return None
@@ -118,7 +118,7 @@ def _record(model: Any, manifest: Any, adapter: Any) -> Record | None:
     return Record(
         sql=sql,
         inputs=inputs,
-        spine=_spine(adapter, _pinned(rows, inputs)),
+        spine=_spine(adapter, pinned(rows, inputs)),
         definitions=definitions_used(known, wanted),
         session={name: _setting(adapter, name) for name in SETTINGS},
         request=request,
@@ -129,12 +129,6 @@ def _record(model: Any, manifest: Any, adapter: Any) -> Record | None:
 def _is_built_here(model: Any) -> bool:
     """Whether the model's table is built or refreshed by what it asks for, and not by the user's own SQL around it."""
     return model.config.materialized == "table" or (is_merged(model) and is_nothing_else(model.raw_code))
-
-
-def _pinned(sql: str, inputs: Mapping[str, int | None]) -> str:
-    read = set(tables_in(sql, "spark"))
-    versions = {name: v for name, v in inputs.items() if v is not None and name in read}
-    return read_as_of(sql, versions, "spark")
 
 
 def _setting(adapter: Any, name: str) -> str:

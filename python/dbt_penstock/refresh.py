@@ -12,7 +12,7 @@ from typing import Any
 
 from dbt_common.exceptions import DbtRuntimeError
 
-from dbt_penstock.tables import rows_of
+from dbt_penstock.tables import pinned, rows_of
 from penstock.training_sets import TrainingSetRequest, compile_refresh
 from penstock.training_sets.kinds import plain_name
 from penstock.training_sets.record import Record
@@ -61,13 +61,13 @@ def plan(
     changes, changed = _changes(adapter, before, now)
     spine = next((n for n in changes if plain_name(n) == plain_name(request.spine.relation)), None)
     if spine is not None:
-        counted = rows_of(adapter, gone(request.spine.relation, key, changes[spine], "spark"))
+        counted = rows_of(adapter, pinned(gone(request.spine.relation, key, changes[spine], "spark"), now.inputs))
         if counted[0]["gone"]:
             raise WholeBuild(f"{counted[0]['gone']} rows left the spine")
     if request.labels and request.labels_until is None and any(_removes(adapter, query) for query in changes.values()):
         raise WholeBuild("rows were removed, so labels may not be final any more")
     sql = compile_refresh(definitions, request, "spark", built=model.relation_name, unique_key=key, changes=changes).sql
-    return Refresh(sql, changed)
+    return Refresh(pinned(sql, now.inputs), changed)
 
 
 def _comparable(part: Any) -> Any:

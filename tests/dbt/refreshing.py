@@ -18,13 +18,17 @@ from penstock.errors import PenstockError
 from penstock.project import Project
 
 SETS = ("refreshed", "predicted")
-LATE = "SELECT 5000 + id, id % 7, TIMESTAMP'2026-01-20' + make_interval(0,0,0,0,id), TIMESTAMP'2026-02-11 12:00', 3"
+LATE = "SELECT {} + id, id % 7, TIMESTAMP'2026-{}' + make_interval(0,0,0,0,id), TIMESTAMP'2026-02-11 12:00', 3"
+VISITS = "SELECT 900 + id, id, TIMESTAMP'2026-02-01' + make_interval(0,0,0,id), 1"
 CHANGES: dict[str, tuple[str, ...]] = {
     "nothing": (),
-    "late orders": (f"INSERT INTO orders {LATE} FROM range(5)",),
-    "late orders, further back": (f"INSERT INTO orders {LATE.replace('01-20', '02-09').replace('5000', '6000')} FROM range(9)",),
-    "new visits": ("INSERT INTO visits SELECT 900 + id, id, TIMESTAMP'2026-02-01' + make_interval(0,0,0,id), 1 FROM range(8)",),
-    "orders corrected": ("UPDATE orders SET pieces = 99 WHERE order_id = 1000", "UPDATE orders SET shop_id = 5 WHERE order_id = 1001"),
+    "late orders": (f"INSERT INTO orders {LATE.format(5000, '01-20')} FROM range(5)",),
+    "late orders, further on": (f"INSERT INTO orders {LATE.format(6000, '02-09')} FROM range(9)",),
+    "new visits": (f"INSERT INTO visits {VISITS} FROM range(8)",),
+    "orders corrected": (
+        "UPDATE orders SET pieces = 99 WHERE order_id = 1000",
+        "UPDATE orders SET shop_id = 5 WHERE order_id = 1001",
+    ),
     "an order deleted": ("DELETE FROM orders WHERE order_id = 1200",),
     "a visit corrected": ("UPDATE visits SET bought = 7, asked_at = asked_at + INTERVAL 1 HOUR WHERE visit_id = 77",),
     "a visit deleted": ("DELETE FROM visits WHERE visit_id = 78",),
@@ -32,9 +36,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
         "ALTER TABLE orders SET TBLPROPERTIES (delta.enableChangeDataFeed = false)",
         "UPDATE orders SET pieces = 98 WHERE order_id = 900",
     ),
-    "told again": (
-        "ALTER TABLE orders SET TBLPROPERTIES (delta.enableChangeDataFeed = true)",
-    ),
+    "told again": ("ALTER TABLE orders SET TBLPROPERTIES (delta.enableChangeDataFeed = true)",),
     "another definition": (),
 }  # fmt: skip
 

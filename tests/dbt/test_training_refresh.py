@@ -40,7 +40,7 @@ def test_the_first_build_is_whole_and_has_its_record_in_one_commit(outcomes: dic
     [
         ("nothing", 0),
         ("late orders", 140),  # what was asked since they are known, of 600
-        ("late orders, further back", 140),
+        ("late orders, further on", 140),
         ("new visits", 8),
         ("orders corrected", 300),
         ("an order deleted", 60),

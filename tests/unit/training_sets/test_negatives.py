@@ -227,7 +227,7 @@ def test_spines_that_have_no_negatives() -> None:
     assert "it has no other entity" in _refused(Negatives("place", 4, "hit"), alone).what
     twins = replace(SPINE, entities={"place": "place", "thing": "Place"})
     assert "are in one column" in _refused(Negatives("place", 4, "hit"), twins).what
-    types = {"examples": {"thing": "string", "place": "string", "Hit": "int"}}
+    types = {"examples": {"thing": "string", "place": "string", "at": "timestamp", "Hit": "int"}}
     assert _refused(Negatives("place", 4, "hit"), types=types).what == "two columns would be called 'hit'"
     split = EntitySplit("place", {"a": 0.5, "b": 0.5}, name="Hit")
     assert "two columns would be called 'hit'" in _refused(Negatives("place", 4, "hit"), split=split).what
