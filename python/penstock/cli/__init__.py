@@ -60,9 +60,11 @@ def command_line() -> click.Group:
         serve,
         sql,
         training,
+        training_check,
         validate,
     )
 
+    training.training.add_command(training_check.check)
     for command in (lists.list_dimensions, lists.list_values):
         metrics.list_.add_command(command)
     asking = (metrics.query, metrics.compile_, metrics.list_, metric_views.metric_views, sql.sql)
