@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
     from penstock.manifest.model import SemanticManifest
     from penstock.project import Project
+    from penstock.project_backfill import Backfilled
+    from penstock.semantic.durations import Duration
     from penstock.semantic.request import Dialect
     from penstock.steps import Doing
     from penstock.training_sets import CompiledTrainingSet, TrainingSetRequest
     from penstock.training_sets.explain import Explanation
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NotReproduced(PenstockError):
@@ -76,6 +81,28 @@ class Rebuilt:
     checksum: str | None = None
     rebuilt: str | None = None
     last_digits: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class InputAge:
+    """How fresh an input is.
+
+    Args:
+        semantic_model: The input.
+        promised: How old its newest known row may be; None where nothing is declared.
+        age: How old it is; None where no row is known.
+    """
+
+    semantic_model: str
+    promised: Duration | None
+    age: timedelta | None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is as fresh as it promises."""
+        if self.promised is None:
+            return True
+        return self.age is not None and self.age <= timedelta(microseconds=self.promised.microseconds)
 
 
 class TrainingSets:
@@ -143,6 +170,35 @@ class TrainingSets:
         from penstock.training_sets.explain import explain
 
         return explain(*self.asked(request, dialect), dialect)
+
+    def ages(self, request: TrainingSetRequest | Mapping[str, Any] | str) -> tuple[InputAge, ...]:
+        """How fresh the inputs of a training set are; timeless ones have no age. Spark is started. As for `compile`."""
+        from penstock.training_sets import freshness
+
+        found = freshness(*self.asked(request), "spark")
+        rows = self._project.sql(found.measured).to_pylist() if found.measured else []
+        newest = {row["semantic_model"]: row["newest_known"] for row in rows}
+        now = datetime.now(UTC) - _EPOCH
+        return tuple(
+            InputAge(name, promised, None if newest[name] is None else now - timedelta(microseconds=newest[name]))
+            for name, promised in found.promised.items()
+        )
+
+    def maturity(self, request: TrainingSetRequest | Mapping[str, Any] | str) -> Mapping[str, int] | None:
+        """How many rows of the spine have final labels; None without labels. Spark is started. As for `compile`."""
+        query = self.compile(request).maturity
+        return None if query is None else self._project.sql(query).to_pylist()[0]
+
+    def backfill(self, name: str, first: datetime, after: datetime, step: Duration) -> Backfilled:
+        """Write the rows of a dbt model's training set whose times lie from `first` to before `after`, in slices.
+
+        Each slice is one commit; the same call after a broken one writes what is missing, from the same versions of the
+        inputs. Errors are those of `compile`, and that the set can't be sliced.
+        """
+        from penstock.project_backfill import backfill
+
+        table, asked = self._node(name)["relation_name"], self.asked(name)
+        return backfill(self._project.spark, table, asked, (first, after), step, self._doing)
 
     def built(self, name: str) -> TrainingSet:
         """The training set of a dbt model as its last build left it. Spark is started.

@@ -14,6 +14,7 @@ from penstock.errors import InvalidRequestError
 from penstock.project import Project
 
 if TYPE_CHECKING:
+    from penstock.project_training import InputAge
     from penstock.semantic.request import Dialect
 
 
@@ -83,16 +84,24 @@ def compile_(dialect: Dialect, **parts: Any) -> None:
 
 @training.command()
 @_request_options
-@click.option("--versions", is_flag=True, help="Start Spark, to tell the Delta version of each table.")
+@click.option(
+    "--versions",
+    is_flag=True,
+    help="Start Spark, to tell versions, freshness and matured labels.",
+)
 @click.option("--target", help="The profile's target.")
 @json_option
 def explain(dialect: Dialect, versions: bool, target: str | None, as_json: bool, **parts: Any) -> None:
     """Tell how a training set is answered: how each feature is computed, what is read, and when that is known."""
     project = Project(target=target, doing=progress.on_terminal(quiet=as_json))
-    told = project.training_sets.explain(_asked(**parts), dialect)
+    asked = _asked(**parts)
+    told = project.training_sets.explain(asked, dialect)
     known = project.versions(told.query.relations) if versions else {}
+    ages = {each.semantic_model: each for each in project.training_sets.ages(asked)} if versions else {}
+    mature = project.training_sets.maturity(asked) if versions else None
     if as_json:
-        click.echo(of_objects([{**asdict(told), "versions": known}]))
+        measured = {name: _in_seconds(each) for name, each in ages.items()}
+        click.echo(of_objects([{**asdict(told), "versions": known, "freshness": measured, "maturity": mature}]))
         return
     click.echo(f"spine\n  {_at(told.spine, known)}, at {told.at}")
     for entity, column in told.entities.items():
@@ -105,13 +114,54 @@ def explain(dialect: Dialect, versions: bool, target: str | None, as_json: bool,
     click.echo("\nreads")
     for each in told.inputs:
         click.echo(f"  {_at(each.relation, known)}: rows of {each.semantic_model}, known {each.known}")
+        if each.semantic_model in ages:
+            click.echo(f"    {_age(ages[each.semantic_model])}")
+    if mature is not None:
+        click.echo(f"\nlabels\n  {mature['mature']} of {mature['spine_rows']} rows are mature")
     click.echo("\nSQL")
     show.console().print(show.sql(told.query.sql))
+
+
+def _in_seconds(each: InputAge) -> dict[str, float | None]:
+    return {
+        "promised_seconds": None if each.promised is None else each.promised.microseconds / 1_000_000,
+        "age_seconds": None if each.age is None else each.age.total_seconds(),
+    }
+
+
+def _age(each: InputAge) -> str:
+    """`the newest is 3:04:05 old, and at most 6 hours are promised`."""
+    newest = "no row is known" if each.age is None else f"the newest is {str(each.age).split('.')[0]} old"
+    if each.promised is None:
+        return f"{newest}, and nothing is promised"
+    told = f"{each.promised.count} {each.promised.unit}s"
+    return f"{newest}, {'and' if each.is_kept else 'but'} at most {told} are promised"
 
 
 def _at(relation: str, versions: Any) -> str:
     version = versions.get(relation)
     return relation if version is None else f"{relation} version {version}"
+
+
+@training.command()
+@click.argument("name")
+@click.option("--from", "first", required=True, help="The first moment: 2013-01-01.")
+@click.option("--to", "after", required=True, help="The first moment after it: 2013-12-01.")
+@click.option("--step", default="30 days", show_default=True, help="The length of a slice.")
+@click.option("--target", help="The profile's target.")
+@json_option
+def backfill(name: str, first: str, after: str, step: str, target: str | None, as_json: bool) -> None:
+    """Write a training set's rows of a range of time in slices, a commit each; run again, it writes what is missing."""
+    from penstock.semantic.durations import parse_duration
+    from penstock.semantic.time_range import moment_of
+
+    ends = (moment_of(first, where="--from"), moment_of(after, where="--to"))
+    sets = Project(target=target, doing=progress.on_terminal(quiet=as_json)).training_sets
+    made = sets.backfill(name, *ends, parse_duration(step, where="--step"))
+    if as_json:
+        click.echo(of_objects([asdict(made)]))
+        return
+    click.echo(f"{made.table}: {made.written} slices written, {made.found} were there")
 
 
 @training.command()

@@ -1,6 +1,6 @@
 """Training sets that leak, and two that don't, with the tests for leakage on each: a leak is found by those that can.
 
-`consumers/harbour` is built once by dbt in a process of its own, with the checkout as its package. All its numbers are
+`harbour` is built once by dbt in a process of its own, with the checkout as its package. All its numbers are
 hashes, so that nothing foretells anything but by leakage.
 """
 
@@ -18,7 +18,7 @@ import pytest
 
 from tests.places import ROOT, Place, outside
 
-CONSUMER = Path(__file__).parent / "consumers" / "harbour"
+CONSUMER = Path(__file__).parent / "harbour"
 ALL = {"no_leakage", "point_in_time_sql", "no_telltale_feature"}
 
 # which tests go red on which set; all others on it are green

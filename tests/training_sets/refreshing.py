@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from dbt.cli.main import dbtRunner
 
 from penstock.errors import PenstockError
 from penstock.project import Project
+from penstock.semantic.as_of import read_as_of
+from penstock.semantic.durations import Duration
 
 SETS = ("refreshed", "predicted")
 LATE = "SELECT {} + id, id % 7, TIMESTAMP'2026-{}' + make_interval(0,0,0,0,id), TIMESTAMP'2026-02-11 12:00', 3"
@@ -49,6 +52,17 @@ def built(*arguments: str) -> dict[str, Any]:
     return {"said": " ".join(said.getvalue().split())}
 
 
+def said(*arguments: str) -> str:
+    """What a command prints; it shares the Spark that runs."""
+    from click.testing import CliRunner
+
+    from penstock.cli import command_line
+
+    found = CliRunner().invoke(command_line(), list(arguments), catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    return str(found.stdout)
+
+
 def state(project: Project, name: str) -> dict[str, Any]:
     """What became of a set: its last commits, and whether it is what a whole build would be."""
     history = project.spark.sql(f"DESCRIBE HISTORY {name}").limit(2).collect()
@@ -65,8 +79,51 @@ def state(project: Project, name: str) -> dict[str, Any]:
     }
 
 
+class Killed(Exception):
+    """What ends a run in the midst of it."""
+
+
+def killed_at(number: int) -> Any:
+    """A `Doing` in which the slice of this number is not written."""
+
+    @contextlib.contextmanager
+    def doing(step: str, how_far: Any = str) -> Any:
+        if step.startswith(f"writing slice {number} "):
+            raise Killed
+        yield
+
+    return doing
+
+
+def backfills() -> dict[str, Any]:
+    """A backfill that is killed, and goes on when inputs have changed; then the same once more, and another range."""
+    between = (datetime(2026, 1, 1), datetime(2026, 2, 1))
+    week = Duration(7, "day")
+    with contextlib.suppress(Killed):
+        Project(doing=killed_at(3)).training_sets.backfill("backfilled", *between, week)
+    project = Project()
+    left = project.spark.table("backfilled").count()
+    project.spark.sql(f"INSERT INTO orders {LATE.format(8000, '01-02').replace('02-11', '01-03')} FROM range(9)")
+    project.spark.sql(f"INSERT INTO visits {VISITS.replace('900', '3000').replace('02-01', '01-20')} FROM range(3)")
+    sets = project.training_sets
+    runs = [sets.backfill("backfilled", *between, week) for _ in range(2)]
+    whole = read_as_of(sets.compile("backfilled").sql, dict(runs[0].inputs), "spark")
+    wanted = f"SELECT * FROM ({whole}) WHERE asked_at < TIMESTAMP'2026-02-01'"
+    table = project.spark.table("backfilled")
+    apart = table.exceptAll(project.spark.sql(wanted)).count() + project.spark.sql(wanted).exceptAll(table).count()
+    other = sets.backfill("backfilled", datetime(2026, 1, 10), datetime(2026, 1, 24), week)
+    return {
+        "left": left,
+        "runs": [[run.written, run.found] for run in (*runs, other)],
+        "apart": apart,
+        "rows": table.count(),
+        "new visits": project.spark.table("backfilled").where("visit_id >= 3000").count(),
+        "commits": project.spark.sql("DESCRIBE HISTORY backfilled").where("operation = 'WRITE'").count(),
+    }
+
+
 def main() -> None:
-    outcomes = {"first": built("build")}
+    outcomes = {"first": built("build", "--exclude", "backfilled")}
     project = Project()
     outcomes["first"] |= {name: state(project, name) for name in SETS}
     for title, statements in CHANGES.items():
@@ -78,6 +135,11 @@ def main() -> None:
         outcomes[title] = built("build", "--select", *SETS)
         project = Project()
         outcomes[title] |= {name: state(project, name) for name in SETS}
+    outcomes["told"] = {
+        "freshness": said("training", "explain", "refreshed", "--versions"),
+        "labels": json.loads(said("training", "explain", "predicted", "--versions", "--json")),
+    }
+    outcomes["backfills"] = backfills()
     json.dump(outcomes, sys.stdout)
 
 

@@ -1,0 +1,105 @@
+"""A training set of a project, written slice by slice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from penstock.engines import backfill as writing
+from penstock.engines import spark as spark_engine
+from penstock.errors import InvalidRequestError
+from penstock.semantic.as_of import read_as_of, tables_in
+from penstock.training_sets import compile_training_set
+from penstock.training_sets.record import definitions_used
+from penstock.training_sets.slices import sliced, slices
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from penstock.manifest.model import SemanticManifest
+    from penstock.semantic.durations import Duration
+    from penstock.steps import Doing
+    from penstock.training_sets import TrainingSetRequest
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """A backfill that is done.
+
+    Args:
+        table: The table.
+        inputs: The versions of the inputs that all slices read.
+        written: How many slices this run wrote.
+        found: How many were written before.
+    """
+
+    table: str
+    inputs: Mapping[str, int | None]
+    written: int
+    found: int
+
+
+def backfill(
+    spark: SparkSession,
+    table: str,
+    asked: tuple[SemanticManifest, TrainingSetRequest],
+    between: tuple[datetime, datetime],
+    step: Duration,
+    doing: Doing,
+) -> Backfilled:
+    """Write a training set's rows of a range of time, slice by slice.
+
+    Each slice is one commit and takes the place of what the table has there. All read the same versions of the inputs.
+    The same call after a broken one goes on with the versions of that, and writes the slices that are missing.
+
+    Args:
+        spark: The session.
+        table: The table; it is made if it is not there.
+        asked: The definitions and the request.
+        between: The first instant of the range, and the first after it.
+        step: The length of a slice.
+        doing: Shows each slice.
+
+    Raises:
+        InvalidRequestError: when there is nothing in the range, or the set can't be sliced.
+        PenstockError: when the request has no answer.
+    """
+    definitions, request = asked
+    at = request.spine.at
+    if request.spine.columns and at not in request.spine.columns:
+        raise InvalidRequestError(
+            f"the table would not have '{at}', by which its slices are told apart", where="columns", fix=f"add {at}"
+        )
+    parts = list(slices(*between, step))
+    whole = compile_training_set(definitions, sliced(request, between), "spark").sql
+    identity = _identity(whole, definitions_used(definitions, request), step)
+    begun = writing.begun(spark, table, identity)
+    inputs = begun.inputs if begun else {n: spark_engine.delta_version(spark, n) for n in tables_in(whole, "spark")}
+    done = begun.done if begun else frozenset()
+    writing.create_empty(spark, table, whole)
+    missing = [ends for ends in parts if ends[0].isoformat() not in done]
+    for number, ends in enumerate(missing, start=1):
+        sql = compile_training_set(definitions, sliced(request, ends), "spark").sql
+        with _step(doing, f"writing slice {number} of {len(missing)}, from {ends[0]}", spark):
+            writing.write_slice(spark, table, _pinned(sql, inputs), at=at, ends=ends, identity=identity, inputs=inputs)
+    return Backfilled(table, inputs, len(missing), len(parts) - len(missing))
+
+
+def _identity(sql: str, definitions: Mapping[str, str], step: Duration) -> str:
+    """What tells one backfill from another: what is asked, of which definitions, in which slices."""
+    parts: list[Any] = [sql, dict(definitions), step.microseconds]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _pinned(sql: str, inputs: Mapping[str, int | None]) -> str:
+    return read_as_of(sql, {name: v for name, v in inputs.items() if v is not None}, "spark")
+
+
+def _step(doing: Doing, step: str, spark: SparkSession) -> AbstractContextManager[None]:
+    return doing(step, partial(spark_engine.how_far, spark))
