@@ -82,4 +82,5 @@ def test_a_changed_model_is_told() -> None:
 
 
 def test_a_metric_brings_its_model() -> None:
-    assert list(definitions_used(manifest(), ["thing.total to date"])) == ["metric total", "semantic model events"]
+    asked = replace(ASKED, features=("thing.total to date",), labels=())
+    assert list(definitions_used(manifest(), asked)) == ["metric total", "semantic model events"]
