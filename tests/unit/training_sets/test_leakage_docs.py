@@ -44,7 +44,7 @@ def test_the_example_of_no_leakage() -> None:
         connection.execute(f"CREATE TABLE {name} ({columns})")
         marks = ", ".join("?" * len(rows[0]))
         connection.executemany(f"INSERT INTO {name} VALUES ({marks})", [tuple(row.values()) for row in rows])
-    (sql,) = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+    (sql,) = re.findall(r"```sql by hand\n(.*?)```", PAGE, re.DOTALL)
     connection.execute(f"CREATE TABLE built AS {sql}")
     test = LeakageTest(_manifest(), sql, "at", ("id",), ("labels",), dialect="duckdb")
     columns = {

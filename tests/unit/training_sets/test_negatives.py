@@ -234,11 +234,16 @@ def test_spines_that_have_no_negatives() -> None:
 
 
 def test_keys_and_samples_that_have_no_answer() -> None:
-    types = {"examples": {"id": "int", "thing": "double", "place": "string"}}
+    types = {"examples": {"id": "int", "thing": "double", "place": "string", "at": "timestamp"}}
     assert "'thing' is of type double" in _refused(Negatives("place", 4, "hit"), types=types).what
-    types = {"examples": {"id": "int", "thing": "string", "item": "string"}}
-    error = _refused(Negatives("place", 4, "hit"), types=types)
-    assert (error.what, error.where) == ("unknown column 'place'", "negatives")
+    request = TrainingSetRequest(
+        SPINE,
+        (FEATURE,),
+        negatives=Negatives("place", 4, "hit"),
+        types={"examples": {"id": "int", "thing": "string", "item": "string", "at": "timestamp"}},
+    )
+    with pytest.raises(UnknownNameError, match="unknown column 'place'"):
+        compile_training_set(manifest(), request)
     with pytest.raises(InvalidRequestError, match="'Hit' is not there yet when the sample is taken"):
         asked(database([]), negatives=Negatives("place", 4, "hit"), sample=Sample(0.5, ("Hit",)))
 

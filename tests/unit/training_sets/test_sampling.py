@@ -178,7 +178,8 @@ def test_mistakes(parts: dict[str, Any], what: str) -> None:
 
 
 def _refused(parts: dict[str, Any], **types: str) -> PenstockError:
-    request = TrainingSetRequest(SPINE, (FEATURE,), types={"examples": types} if types else {}, **parts)
+    whole = {"at": "timestamp", "thing": "string", "place": "string", **types}
+    request = TrainingSetRequest(SPINE, (FEATURE,), types={"examples": whole} if types else {}, **parts)
     with pytest.raises(PenstockError) as error:
         compile_training_set(manifest(), request)
     return error.value

@@ -179,7 +179,7 @@ def test_unknown_names() -> None:
     error = _refused(EntitySplit("plce", SHARES))
     assert isinstance(error, UnknownNameError)
     assert (error.what, error.near[0]) == ("unknown entity 'plce'", "place")
-    types = {"examples": {"id": "int", "place": "string", "price": "double"}}
+    types = {"examples": {"id": "int", "thing": "string", "place": "string", "at": "timestamp", "price": "double"}}
     error = _refused(HashSplit(("idd",), SHARES), types=types)
     assert (error.what, error.near, error.where) == ("unknown column 'idd'", ("id",), "split")
     query = Spine("SELECT id, thing, place, at FROM examples", at="at", entities=SPINE.entities)
@@ -195,7 +195,7 @@ def test_columns_that_are_not_known_are_left_to_the_engine(relation: str) -> Non
 
 
 def test_the_new_column_is_new() -> None:
-    types = {"examples": {"id": "int", "place": "string", "Split": "string"}}
+    types = {"examples": {"id": "int", "thing": "string", "place": "string", "at": "timestamp", "Split": "string"}}
     assert "two columns would be called 'split'" in _refused(EntitySplit("place", SHARES), types=types).what
     spine = Spine("examples", at="at", entities=SPINE.entities, columns=("id", "part"))
     assert "'Part'" in _refused(EntitySplit("place", SHARES, name="Part"), spine=spine).what

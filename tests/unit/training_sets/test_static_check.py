@@ -192,10 +192,11 @@ def test_a_place_is_the_step_and_its_sql() -> None:
 
 def test_findings_as_rows() -> None:
     found = check_sql("select *, 'it''s' as a from labels limit 3", manifest())
-    rows = duckdb.sql(as_rows(found, "duckdb")).fetchall()
+    connection = duckdb.connect()
+    rows = connection.execute(as_rows(found, "duckdb")).fetchall()
     assert rows == [(f.kind, f.place, f.what, f.fix) for f in found]
     assert len(rows) == 1
-    assert duckdb.sql(as_rows((), "duckdb")).fetchall() == []
+    assert connection.execute(as_rows((), "duckdb")).fetchall() == []
 
 
 def test_what_is_no_query_is_refused() -> None:
