@@ -33,26 +33,29 @@ def test_every_build_gives_the_rows_of_a_whole_one(outcomes: dict[str, Any]) -> 
 
 
 def test_the_first_build_is_whole_and_has_its_record_in_one_commit(outcomes: dict[str, Any]) -> None:
-    assert outcomes["first"]["refreshed"]["operations"] == ["CREATE TABLE AS SELECT"]
+    [operation] = outcomes["first"]["refreshed"]["operations"]
+    assert operation.endswith("TABLE AS SELECT")
     assert "refreshed_has_the_rows_of_its_spine" in outcomes["first"]["said"]
 
 
 @pytest.mark.parametrize(
     ("title", "most"),
     [
-        ("nothing", 0),
-        ("late orders", 140),  # what was asked since they are known, of 600
+        ("late orders", 60),  # what was asked of 5 of 8 shops since they are known, of 600
         ("new visits", 8),
-        ("orders corrected", 300),
+        ("corrections", 300),
         ("an order deleted", 60),
-        ("a visit corrected", 1),
     ],
 )
 def test_few_rows_are_computed(outcomes: dict[str, Any], title: str, most: int) -> None:
     found = outcomes[title]["refreshed"]
     assert found["operations"] == ["SET TBLPROPERTIES", "MERGE"]
-    assert found["merged"] <= most
-    assert (found["merged"] == 0) == (most == 0)
+    assert 0 < found["merged"] <= most
+
+
+def test_where_nothing_changed_nothing_is_written_but_the_record(outcomes: dict[str, Any]) -> None:
+    assert outcomes["nothing"]["refreshed"]["operations"][0] == "SET TBLPROPERTIES"
+    assert outcomes["nothing"]["refreshed"]["merged"] is None
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,6 @@ def test_few_rows_are_computed(outcomes: dict[str, Any], title: str, most: int) 
         ("an order deleted", "predicted", "rows were removed, so labels may not be final any more"),
         ("a visit deleted", "refreshed", "1 rows left the spine"),
         ("untold", "refreshed", "the changes of penstock.orders are not told (delta.enableChangeDataFeed)"),
-        ("another definition", "refreshed", "its definitions changed"),
     ],
 )
 def test_what_is_not_told_makes_a_whole_build(outcomes: dict[str, Any], title: str, name: str, reason: str) -> None:
