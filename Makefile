@@ -29,15 +29,16 @@ lint: setup ## ruff, types, the one-way imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint ## The whole test suite, in two processes
-	$(BIN)/pytest -n 2
+test: lint ## The test suite, in two processes
+	$(BIN)/pytest -n 2 --ignore=tests/training_sets
 
 # What is too heavy for the lock lies beside it: PyPI's torch is 4 GB with CUDA's libraries.
 .venv-clients/%/.ready: tests/clients/%.txt $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv-clients/$* -r $<
 	touch $@
 
-check-clients: setup .venv-clients/torch/.ready ## Training sets in torch, which this installs
+check-clients: setup .venv-clients/torch/.ready ## What is too heavy for test: builds of small projects, and torch, which this installs
+	$(BIN)/pytest tests/training_sets
 	PYTHONPATH=.venv-clients/torch $(BIN)/pytest tests/clients
 
 # A program of a benchmark that is no package of ours has an environment of its own.
