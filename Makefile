@@ -2,6 +2,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
+# Tests that take too long for each change; check-clients runs them.
+HEAVY := tests/training_sets tests/spark/test_upkeep.py tests/spark/test_readers.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training clean
 
@@ -30,7 +32,7 @@ lint: setup ## ruff, types, the one-way imports
 	$(BIN)/lint-imports
 
 test: lint ## The test suite, in two processes
-	$(BIN)/pytest -n 2 --ignore=tests/training_sets
+	$(BIN)/pytest -n 2 $(HEAVY:%=--ignore=%)
 
 # What is too heavy for the lock lies beside it: PyPI's torch is 4 GB with CUDA's libraries.
 .venv-clients/%/.ready: tests/clients/%.txt $(VENV)/.ready
@@ -38,7 +40,7 @@ test: lint ## The test suite, in two processes
 	touch $@
 
 check-clients: setup .venv-clients/torch/.ready ## What is too heavy for test: builds of small projects, and torch, which this installs
-	$(BIN)/pytest tests/training_sets
+	$(BIN)/pytest $(HEAVY)
 	PYTHONPATH=.venv-clients/torch $(BIN)/pytest tests/clients
 
 # A program of a benchmark that is no package of ours has an environment of its own.
