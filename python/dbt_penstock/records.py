@@ -20,9 +20,9 @@ from sqlglot.errors import SqlglotError
 
 from dbt_penstock.generated_tests import is_merged, is_nothing_else
 from dbt_penstock.refresh import WholeBuild, plan
-from dbt_penstock.tables import in_a_literal, pinned, properties_of, rows_of, set_properties, version_of
+from dbt_penstock.tables import in_a_literal, properties_of, rows_of, set_properties, version_of
 from penstock import __version__
-from penstock.semantic.as_of import tables_in
+from penstock.semantic.as_of import pinned, tables_in
 from penstock.training_sets import asked_of, compile_training_set, types_of_contracts
 from penstock.training_sets.checksum import checksum, checksum_query
 from penstock.training_sets.record import SETTINGS, Record, SpineRecord, definitions_used, record_of

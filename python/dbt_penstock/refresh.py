@@ -12,9 +12,10 @@ from typing import Any
 
 from dbt_common.exceptions import DbtRuntimeError
 
-from dbt_penstock.tables import pinned, rows_of
+from dbt_penstock.tables import rows_of
+from penstock.semantic.as_of import pinned
+from penstock.semantic.context import relation_key
 from penstock.training_sets import TrainingSetRequest, compile_refresh
-from penstock.training_sets.kinds import plain_name
 from penstock.training_sets.record import Record
 from penstock.training_sets.refresh import gone
 
@@ -59,7 +60,7 @@ def plan(
     given = model.config.get("unique_key")
     key = [given] if isinstance(given, str) else list(given or ())
     changes, changed = _changes(adapter, before, now)
-    spine = next((n for n in changes if plain_name(n) == plain_name(request.spine.relation)), None)
+    spine = next((n for n in changes if relation_key(n) == relation_key(request.spine.relation)), None)
     if spine is not None:
         counted = rows_of(adapter, pinned(gone(request.spine.relation, key, changes[spine], "spark"), now.inputs))
         if counted[0]["gone"]:

@@ -7,8 +7,6 @@ from typing import Any
 
 from dbt_common.exceptions import DbtRuntimeError
 
-from penstock.semantic.as_of import read_as_of, tables_in
-
 
 def rows_of(adapter: Any, sql: str) -> list[Any]:
     """The rows of a query, each by the names of its columns."""
@@ -23,17 +21,6 @@ def version_of(adapter: Any, relation: str) -> int | None:
         return int(rows_of(adapter, f"DESCRIBE HISTORY {quoted} LIMIT 1")[0]["version"])
     except DbtRuntimeError:
         return None
-
-
-def pinned(sql: str, inputs: Mapping[str, int | None]) -> str:
-    """The SQL with each of these tables that it names read in its version.
-
-    Where a query names both a table and its `table_changes`, Spark takes the one for the other, unless the table is
-    read in a version.
-    """
-    read = set(tables_in(sql, "spark"))
-    versions = {name: v for name, v in inputs.items() if v is not None and name in read}
-    return read_as_of(sql, versions, "spark")
 
 
 def properties_of(adapter: Any, relation: str) -> dict[str, str] | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.engines import backfill as writing
 from penstock.engines import spark as spark_engine
 from penstock.errors import InvalidRequestError
-from penstock.semantic.as_of import read_as_of, tables_in
+from penstock.semantic.as_of import pinned, tables_in
 from penstock.training_sets import compile_training_set
 from penstock.training_sets.record import definitions_used
 from penstock.training_sets.slices import sliced, slices
@@ -87,7 +87,7 @@ def backfill(
     for number, ends in enumerate(missing, start=1):
         sql = compile_training_set(definitions, sliced(request, ends), "spark").sql
         with _step(doing, f"writing slice {number} of {len(missing)}, from {ends[0]}", spark):
-            writing.write_slice(spark, table, _pinned(sql, inputs), at=at, ends=ends, identity=identity, inputs=inputs)
+            writing.write_slice(spark, table, pinned(sql, inputs), at=at, ends=ends, identity=identity, inputs=inputs)
     return Backfilled(table, inputs, len(missing), len(parts) - len(missing))
 
 
@@ -95,10 +95,6 @@ def _identity(sql: str, definitions: Mapping[str, str], step: Duration) -> str:
     """What tells one backfill from another: what is asked, of which definitions, in which slices."""
     parts: list[Any] = [sql, dict(definitions), step.microseconds]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _pinned(sql: str, inputs: Mapping[str, int | None]) -> str:
-    return read_as_of(sql, {name: v for name, v in inputs.items() if v is not None}, "spark")
 
 
 def _step(doing: Doing, step: str, spark: SparkSession) -> AbstractContextManager[None]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from frames import shop_of
 from naive import ordered
 from questions import QUESTIONS
 from test_versions import HISTORIES, HISTORY, KNOWN, MOMENTS, PLAIN, VERSIONED
@@ -31,16 +32,8 @@ TITLES = (
 @pytest.fixture(scope="module")
 def held(spark: SparkSession) -> Iterator[SparkSession]:
     """A session of its own with the shop's tables as histories."""
-    session = spark.newSession()
-    session.sql("CREATE DATABASE IF NOT EXISTS shop")
-    for name in (*HISTORIES, "days"):
-        frame = session.createDataFrame(HISTORY.sql(f"SELECT * FROM shop.{name}").to_arrow_table())
-        for column, kind in frame.dtypes:
-            if kind == "timestamp_ntz":
-                frame = frame.withColumn(column, frame[column].cast("timestamp"))
-        frame.write.mode("overwrite").saveAsTable(f"shop.{name}")
-    yield session
-    session.sql("DROP DATABASE shop CASCADE")
+    with shop_of(spark, HISTORY, (*HISTORIES, "days")) as session:
+        yield session
 
 
 @pytest.mark.parametrize("moment", [None, MOMENTS[1]])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -25,6 +24,7 @@ sys.path.append(str(Path(__file__).parents[1] / "unit" / "training_sets"))
 
 from brute_force import World, merged, random_world
 from engine import COLUMNS, duckdb_of, moment, table_rows
+from frames import frame_of, views
 from worlds import TYPES, manifest
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-SPARK_TYPES = {"INT": "INT", "TEXT": "STRING"}
 WORLD = merged(random_world(Random(seed), most=18) for seed in range(40))
 SPINE = Spine("labels", at="at", entities={"thing": "thing", "place": "place"})
 LABELS = (
@@ -45,24 +44,8 @@ FEATURES = ("thing.total over 7 seconds", "place.kinds over 5 seconds", "thing.r
 
 @pytest.fixture(scope="module", autouse=True)
 def tables(spark: SparkSession) -> Iterator[None]:
-    for table, kinds in COLUMNS.items():
-        schema = ", ".join(f"`{column}` {SPARK_TYPES.get(kind, kind)}" for column, kind in kinds.items())
-        rows = [
-            tuple(v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in row)
-            for row in table_rows(kinds, getattr(WORLD, table))
-        ]
-        spark.createDataFrame(rows, schema).createOrReplaceTempView(table)
-    yield
-    for table in COLUMNS:
-        spark.catalog.dropTempView(table)
-
-
-@pytest.fixture(params=["true", "false"])
-def ansi(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[None]:
-    before = spark.conf.get("spark.sql.ansi.enabled")
-    spark.conf.set("spark.sql.ansi.enabled", request.param)
-    yield
-    spark.conf.set("spark.sql.ansi.enabled", before)
+    with views({t: frame_of(spark, kinds, table_rows(kinds, getattr(WORLD, t))) for t, kinds in COLUMNS.items()}):
+        yield
 
 
 def _plain(value: Any) -> Any:

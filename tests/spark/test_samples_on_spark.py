@@ -34,6 +34,7 @@ from examples import (
     random_examples,
     random_stock,
 )
+from frames import frame_of, views
 from worlds import manifest
 
 if TYPE_CHECKING:
@@ -62,18 +63,17 @@ def tables(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[None
     partitions, ansi = request.param
     settings = {"spark.sql.ansi.enabled": ansi, "spark.sql.shuffle.partitions": str(partitions)}
     before = {name: spark.conf.get(name) for name in settings}
+    frames = {}
     for name, (kinds, rows) in TABLES.items():
-        values = [tuple(v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in row.values()) for row in rows]
+        values = [row.values() for row in rows]
         Random(partitions).shuffle(values)
-        schema = ", ".join(f"`{c}` {'STRING' if k == 'TEXT' else k}" for c, k in kinds.items())
-        spark.createDataFrame(values, schema).repartition(partitions).createOrReplaceTempView(name)
+        frames[name] = frame_of(spark, kinds, values).repartition(partitions)
     for name, value in settings.items():
         spark.conf.set(name, value)
-    yield
+    with views(frames):
+        yield
     for name, value in before.items():
         spark.conf.set(name, value)
-    for name in TABLES:
-        spark.catalog.dropTempView(name)
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -89,11 +89,9 @@ def test_the_rows_of_duckdb(spark: SparkSession, expected: dict[str, list[Row]],
 
 def test_classes_are_brought_to_the_rows(spark: SparkSession) -> None:
     """The largest class is not brought together in one task."""
-    for name, (kinds, _) in TABLES.items():
-        schema = ", ".join(f"`{c}` {'STRING' if k == 'TEXT' else k}" for c, k in kinds.items())
-        spark.createDataFrame([], schema).createOrReplaceTempView(name)
     request = TrainingSetRequest(SPINE, (FEATURE,), types={"events": {"n": "bigint"}}, **REQUESTS["balance"])
-    plan = spark.sql("EXPLAIN " + compile_training_set(manifest(), request, "spark").sql).collect()[0][0]
+    with views({name: frame_of(spark, kinds, []) for name, (kinds, _) in TABLES.items()}):
+        plan = spark.sql("EXPLAIN " + compile_training_set(manifest(), request, "spark").sql).collect()[0][0]
     assert "BroadcastHashJoin" in plan
     assert "SortMergeJoin" not in plan
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import shop
 import sqlglot
+from frames import shop_of
 from naive import Shop, ordered, rows_of
 from questions import QUESTIONS
 from sql_cases import ALL, IDS
@@ -31,16 +32,9 @@ NAIVE = Shop(CON)
 @pytest.fixture(scope="module")
 def shop_session(spark: SparkSession) -> Iterator[SparkSession]:
     """A session of its own with the shop's tables, its settings free to change."""
-    session = spark.newSession()
-    session.sql("CREATE DATABASE IF NOT EXISTS shop")
-    for (name,) in CON.execute("SELECT table_name FROM information_schema.tables").fetchall():
-        frame = session.createDataFrame(CON.sql(f"SELECT * FROM shop.{name}").to_arrow_table())
-        for column, kind in frame.dtypes:
-            if kind == "timestamp_ntz":
-                frame = frame.withColumn(column, frame[column].cast("timestamp"))
-        frame.write.mode("overwrite").saveAsTable(f"shop.{name}")
-    yield session
-    session.sql("DROP DATABASE shop CASCADE")
+    names = [name for (name,) in CON.execute("SELECT table_name FROM information_schema.tables").fetchall()]
+    with shop_of(spark, CON, names) as session:
+        yield session
 
 
 @pytest.mark.parametrize("ansi", ["true", "false"])

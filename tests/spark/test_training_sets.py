@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ sys.path.append(str(Path(__file__).parents[1] / "unit" / "training_sets"))
 
 from brute_force import ANSWERS, World, check, merged, random_world
 from engine import COLUMNS, seconds, table_rows
+from frames import frame_of, views
 from worlds import TYPES, manifest
 
 if TYPE_CHECKING:
@@ -23,24 +23,13 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-SPARK_TYPES = {"INT": "INT", "TEXT": "STRING"}
-
 
 @pytest.fixture(scope="module")
 def world(spark: SparkSession) -> Iterator[World]:
     """Sixty random histories side by side, as temporary views."""
     world = merged(random_world(Random(seed), most=18) for seed in range(60))
-    for table, kinds in COLUMNS.items():
-        schema = ", ".join(f"`{column}` {SPARK_TYPES.get(kind, kind)}" for column, kind in kinds.items())
-        # timestamps with a zone are instants, whatever the zone of this machine
-        rows = [
-            tuple(v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in row)
-            for row in table_rows(kinds, getattr(world, table))
-        ]
-        spark.createDataFrame(rows, schema).createOrReplaceTempView(table)
-    yield world
-    for table in COLUMNS:
-        spark.catalog.dropTempView(table)
+    with views({t: frame_of(spark, kinds, table_rows(kinds, getattr(world, t))) for t, kinds in COLUMNS.items()}):
+        yield world
 
 
 @pytest.mark.parametrize("ansi", ["true", "false"])

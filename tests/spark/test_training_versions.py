@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ sys.path.append(str(Path(__file__).parents[1] / "unit" / "training_sets"))
 
 from bi import compared, equal, random_requests, tamed
 from engine import seconds, table_rows
+from frames import frame_of, views
 from histories import ANSWERS, COLUMNS, History, apart, compare_all, merged, random_history
 from test_same_as_bi import VERSIONED
 from versioned import SPINE, TYPES, versioned_manifest
@@ -26,33 +26,14 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-SPARK_TYPES = {"INT": "INT", "TEXT": "STRING"}
-
 
 @pytest.fixture(scope="module")
 def histories(spark: SparkSession) -> Iterator[list[History]]:
     """Forty random histories side by side, as temporary views."""
     found = apart(tamed(random_history(Random(seed), most=9)) for seed in range(40))
     whole = merged(found)
-    for name, kinds in COLUMNS.items():
-        schema = ", ".join(f"`{column}` {SPARK_TYPES.get(kind, kind)}" for column, kind in kinds.items())
-        rows = [
-            tuple(v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in row)
-            for row in table_rows(kinds, getattr(whole, name))
-        ]
-        spark.createDataFrame(rows, schema).createOrReplaceTempView(name)
-    yield found
-    for name in COLUMNS:
-        spark.catalog.dropTempView(name)
-
-
-@pytest.fixture(params=["true", "false"], ids=["ansi", "not_ansi"])
-def ansi(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[None]:
-    """ANSI mode on and off."""
-    before = spark.conf.get("spark.sql.ansi.enabled")
-    spark.conf.set("spark.sql.ansi.enabled", request.param)
-    yield
-    spark.conf.set("spark.sql.ansi.enabled", before)
+    with views({t: frame_of(spark, kinds, table_rows(kinds, getattr(whole, t))) for t, kinds in COLUMNS.items()}):
+        yield found
 
 
 @pytest.mark.usefixtures("ansi")

@@ -10,7 +10,6 @@ import io
 import json
 import sys
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from dbt.cli.main import dbtRunner

@@ -47,6 +47,16 @@ def read_as_of(sql: str, as_of: AsOf, dialect: str) -> str:
     return tree.sql(dialect, pretty=True)
 
 
+def pinned(sql: str, versions: Mapping[str, int | None]) -> str:
+    """Spark's SQL with each of these tables that it names read in its version; those without one as they are.
+
+    Where a query names both a table and its `table_changes`, Spark takes the one for the other, unless the table is
+    read in a version.
+    """
+    read = set(tables_in(sql, "spark"))
+    return read_as_of(sql, {name: v for name, v in versions.items() if v is not None and name in read}, "spark")
+
+
 def tables_in(sql: str, dialect: str) -> tuple[str, ...]:
     """The tables and views that a query reads, by their full names, each once.
 

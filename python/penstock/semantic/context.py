@@ -6,8 +6,10 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NoReturn
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
+from sqlglot.errors import ParseError, SqlglotError
 
 from penstock.manifest.model import Relation, SemanticModel
 from penstock.semantic.catalog import Catalog
@@ -45,15 +47,40 @@ class Context:
         return table if known is None else known_versions(model, table, known, None, self.dialect)
 
 
+def no_metric_rows(name: str, group_by: tuple[str, ...]) -> NoReturn:
+    """The `metric_rows` of a context in which no filter compares a metric."""
+    raise AssertionError(f"filters that compare a metric ({name} by {group_by}) are refused before")
+
+
 def relation_table(relation: Relation) -> exp.Expr:
     """A relation's name as a tree; dbt quotes it as its adapter does."""
     return _parsed_name(relation.name).copy()
 
 
+def relation_key(name: str | exp.Table) -> tuple[str, ...]:
+    """The parts of a relation's name, in lower case, so that names can be compared however they are quoted.
+
+    A text that is no name, such as a query, is a key of its own.
+
+    Example:
+        >>> relation_key("`Main`.`flights`") == relation_key('"main".flights')
+        True
+    """
+    try:
+        table = _parsed_name(name) if isinstance(name, str) else name
+    except SqlglotError:
+        return (str(name),)
+    return tuple(part.name.lower() for part in table.parts)
+
+
 @lru_cache(maxsize=8192)
-def _parsed_name(name: str) -> exp.Expr:
+def _parsed_name(name: str) -> exp.Table:
     parts = name.split(".")
     if len(parts) <= 3 and all(map(is_a_name, parts)):
         table, db, catalog = (*reversed(parts), None, None)[:3]
         return exp.table_(table, db=db, catalog=catalog)
-    return without_positions(exp.to_table(name, dialect=DUCKDB if '"' in name else SPARK))
+    parsed = parse_one(name, into=exp.Table, dialect=DUCKDB if '"' in name else SPARK)
+    if not isinstance(parsed, exp.Table):
+        raise ParseError(f"{name!r} is no name of a relation")
+    without_positions(parsed)  # in place
+    return parsed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from penstock.errors import InvalidRequestError
@@ -57,9 +58,7 @@ def parse_feature(text: str) -> MetricFeature | ColumnFeature:
     if match is None:
         raise InvalidRequestError("this is no feature", where=where, fix=f"write one like {_FORMS}")
     parts = match["what"].split(".")
-    for part in (*parts, *([match["name"]] if match["name"] else [])):
-        if not _NAME.match(part):
-            raise InvalidRequestError(f"'{part}' is no name", where=where, fix=f"write a feature like {_FORMS}")
+    check_parts((*parts, match["name"]), where=where, fix=f"write a feature like {_FORMS}")
     how = (match["how"] or "").split(None, 1)
     verb = how[0].lower() if how else ""
     if verb == "over" and (match["length"] or "").lower().startswith("next"):
@@ -76,6 +75,13 @@ def parse_feature(text: str) -> MetricFeature | ColumnFeature:
         where=where,
         fix=f"write one like {_FORMS}",
     )
+
+
+def check_parts(parts: Iterable[str | None], *, where: str, fix: str) -> None:
+    """Refuse what is no name among the parts of a feature or a label; None is a part that was left out."""
+    for part in parts:
+        if part is not None and not _NAME.match(part):
+            raise InvalidRequestError(f"'{part}' is no name", where=where, fix=fix)
 
 
 def _metric(text: str, parts: list[str], verb: str, length: Duration | None, name: str | None) -> MetricFeature:

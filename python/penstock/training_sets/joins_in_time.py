@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from penstock.training_sets.sql import relation_key
+from penstock.semantic.context import relation_key
 from penstock.training_sets.without_future import is_within
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def unbound_joins(
         spine: What its rows come from: names of common table expressions, aliases or relations.
         dialect: Its dialect.
     """
-    walk = _Walk(known, [relation_key(name, dialect) for name in spine], dialect)
+    walk = _Walk(known, [relation_key(name) for name in spine], dialect)
     try:
         scopes = traverse_scope(tree)
     except SqlglotError:
@@ -126,7 +126,7 @@ def _source(name: str, node: exp.Expr, of: object, walk: _Walk) -> _Source:
         return walk.done.get(id(of), _Source())
     if not isinstance(of, exp.Table):
         return _Source()
-    key = relation_key(of, walk.dialect)
+    key = relation_key(of)
     if key in walk.spine or (key[-1],) in walk.spine:
         return _Source(spine=True)
     known = walk.known.get(key)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from penstock.semantic.context import relation_key
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,9 +26,9 @@ _DOUBLES = (exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE)
 
 def declared_types(types: Types, relation: str) -> Mapping[str, str] | None:
     """The types of a relation's columns by lower-case name; None where they are not declared."""
-    wanted = plain_name(relation)
+    wanted = relation_key(relation)
     for name, columns in types.items():
-        if plain_name(name) == wanted:
+        if relation_key(name) == wanted:
             return {column.lower(): text for column, text in columns.items()}
     return None
 
@@ -142,8 +144,3 @@ def _type_of(declared: str | exp.DataType | None) -> exp.DType | None:
     except (SqlglotError, ValueError):
         return None
     return found
-
-
-def plain_name(relation: str) -> str:
-    """A relation's name to compare by: without quotes, in lower case."""
-    return ".".join(part.strip('`" ') for part in relation.lower().split("."))

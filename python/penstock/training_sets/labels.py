@@ -15,6 +15,7 @@ from sqlglot import exp
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
 from penstock.semantic.durations import Duration, parse_duration
 from penstock.semantic.time_range import moment_of
+from penstock.training_sets.features import check_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from penstock.training_sets.knowledge import Clock
 
 _FORM = "'carrier.cancelled over next 7 days settled after 2 days as was_cancelled'; the last two parts may be left out"
-_NAME = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
 _TEXT = re.compile(
     r"(?P<entity>[^\s.]+)\.(?P<metric>[^\s.]+)\s+over\s+next\s+(?P<horizon>\S+\s+\S+)"
     r"(?:\s+settled\s+after\s+(?P<settled>\S+\s+\S+))?(?:\s+as\s+(?P<name>\S+))?",
@@ -83,9 +83,7 @@ def parse_label(text: str) -> Label:
     if match is None:
         raise InvalidRequestError("this is no label", where=where, fix=f"write one like {_FORM}")
     entity, metric = match["entity"].lower(), match["metric"].lower()
-    for part in (entity, metric, *([match["name"]] if match["name"] else [])):
-        if not _NAME.match(part):
-            raise InvalidRequestError(f"'{part}' is no name", where=where, fix=f"write a label like {_FORM}")
+    check_parts((entity, metric, match["name"]), where=where, fix=f"write a label like {_FORM}")
     horizon = parse_duration(match["horizon"], where=where)
     if horizon.count == 0:
         raise InvalidRequestError("nothing happens over no time at all", where=where, fix="give a length above 0")

@@ -11,6 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
+from penstock.semantic.context import relation_key
 from penstock.semantic.render import render
 from penstock.semantic.stage import subquery
 from penstock.training_sets.own_names import with_own_names
@@ -20,7 +21,6 @@ from penstock.training_sets.sql import (
     known_dialect,
     microseconds,
     not_null,
-    relation_key,
     type_of,
     user_column,
 )
@@ -79,7 +79,7 @@ class LeakageTest:
                 fix="declare known_at or delay in a semantic model over it (known_at: always for timeless data), "
                 "or name it as the spine if the rows of the set come from it",
             )
-        changed = [t for t in read if not known[relation_key(t, self._dialect())].timeless]
+        changed = [t for t in read if not known[relation_key(t)].timeless]
         if not changed and self.spine and any(_grows(known, t, self._dialect()) for t in tree.find_all(exp.Table)):
             raise InvalidRequestError(
                 "all that the set reads belongs to its spine, so that nothing is left to test",
@@ -115,7 +115,7 @@ class LeakageTest:
             if name.lower() not in names:
                 raise UnknownNameError.of("column", name, columns, where="penstock.no_leakage, the training set")
         tree, known = self._tree(), known_relations(self.manifest, dialect)
-        given = {relation_key(name, dialect): types for name, types in inputs.items()}
+        given = {relation_key(name): types for name, types in inputs.items()}
         changed = {key: (known[key], types) for key, types in given.items()}
         all_cuts = [Cut(at, change, self.inclusive) for at in cuts for change in _CHANGES]
         if not all_cuts:  # a set without rows knows nothing
@@ -135,10 +135,10 @@ class LeakageTest:
         there = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
         there |= {s.alias.lower() for s in tree.find_all(exp.Subquery) if s.alias}
         tables = [t for t in tree.find_all(exp.Table) if t.name]
-        relations = {relation_key(t, self._dialect()) for t in tables}
+        relations = {relation_key(t) for t in tables}
         there |= {name.lower() for t in tables for name in (t.alias_or_name, t.name)}
         for name in self.spine:
-            if name.lower() not in there and relation_key(name, self._dialect()) not in relations:
+            if name.lower() not in there and relation_key(name) not in relations:
                 raise UnknownNameError.of("spine", name, there, where="penstock.no_leakage, the SQL of the set")
 
 
@@ -159,13 +159,13 @@ def parsed_query(sql: str, dialect: Dialect) -> exp.Query:
 
 
 def _declared(known: Mapping[tuple[str, ...], Known], table: exp.Table, dialect: Dialect) -> bool:
-    found = known.get(relation_key(table, dialect))
+    found = known.get(relation_key(table))
     return found is not None and found.is_declared()
 
 
 def _grows(known: Mapping[tuple[str, ...], Known], table: exp.Table, dialect: Dialect) -> bool:
     """Whether more of a relation becomes known with time."""
-    return _declared(known, table, dialect) and not known[relation_key(table, dialect)].timeless
+    return _declared(known, table, dialect) and not known[relation_key(table)].timeless
 
 
 def _name(table: exp.Table, dialect: Dialect) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from sqlglot import exp
 
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.manifest.model import Aggregation, Metric, MetricInput
 from penstock.semantic.catalog import catalog_of
-from penstock.semantic.context import Context, relation_table
+from penstock.semantic.context import Context, no_metric_rows, relation_table
 from penstock.semantic.durations import Duration
 from penstock.semantic.expressions import timestamp, user_expression
 from penstock.semantic.reads import Reads
@@ -161,7 +161,7 @@ def _grid(manifest: SemanticManifest, metric: Metric, entity: str, grid: Grid, d
     model = manifest.model(facts_of(catalog, metric.name, where=where)[0])
     if entity not in model.entity_by_name:
         raise UnknownNameError.of("entity", entity, model.entity_by_name, where=f"{where}, semantic model {model.name}")
-    scope = Scope(Context(catalog, dialect, Reads(), _no_metric_rows), model.name, model.time_dimension)
+    scope = Scope(Context(catalog, dialect, Reads(), no_metric_rows), model.name, model.time_dimension)
     key = user_expression(model.entity_by_name[entity].expr, where=f"entity {model.name}.{entity}", table=model.name)
     entry = exp.Min(this=clock_of(model, scope.time()).entry_time(dialect))
     every = exp.Select().from_(exp.alias_(relation_table(model.relation), model.name, table=True), copy=False)
@@ -182,7 +182,3 @@ def _every(grid: Grid, dialect: Dialect) -> exp.Expr:
     ends = [timestamp(grid.first), timestamp(grid.last), step]
     outer, inner = ("UNNEST", "GENERATE_SERIES") if dialect == "duckdb" else ("EXPLODE", "SEQUENCE")
     return exp.Anonymous(this=outer, expressions=[exp.Anonymous(this=inner, expressions=ends)])
-
-
-def _no_metric_rows(name: str, group_by: tuple[str, ...]) -> NoReturn:
-    raise AssertionError(f"a spine compares no metric ({name} by {group_by})")

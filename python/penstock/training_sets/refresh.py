@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from penstock.errors import InvalidRequestError
+from penstock.semantic.context import relation_key
 from penstock.semantic.render import render
 from penstock.training_sets.compile import compile_training_set, resolved
-from penstock.training_sets.kinds import plain_name
 from penstock.training_sets.resolve import Resolver
 from penstock.training_sets.sql import column, known_dialect, microseconds, not_null, source_of, user_column
 from penstock.training_sets.values import LookUp, Value
@@ -80,11 +80,11 @@ def compile_refresh(
     target, spine = known_dialect(dialect), request.spine
     resolver, _ = resolved(manifest, request, target)
     reached = [_not_in(built, unique_key, target)]
-    changed = {plain_name(relation): query for relation, query in changes.items()}
-    if plain_name(spine.relation) in changed:
-        reached.append(_is_in(changed[plain_name(spine.relation)], unique_key, target))
+    changed = {relation_key(relation): query for relation, query in changes.items()}
+    if relation_key(spine.relation) in changed:
+        reached.append(_is_in(changed[relation_key(spine.relation)], unique_key, target))
     for reach in _reaches(resolver):
-        relation = plain_name(manifest.model(reach.model).relation.name)
+        relation = relation_key(manifest.model(reach.model).relation.name)
         if relation in changed:
             reached.append(_reached(resolver, reach, changed[relation], target))
     rows = exp.Select().from_(source_of(spine.relation, _ROWS, target), copy=False)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from penstock.algebra.aggregates import aggregate
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
 from penstock.semantic.catalog import Catalog, catalog_of, validity
-from penstock.semantic.context import Context, relation_table
+from penstock.semantic.context import Context, no_metric_rows, relation_table
 from penstock.semantic.expressions import all_of, found_parts, user_expression, when
 from penstock.semantic.knowledge import declares, knowledge_of, tie_break_of, versions_of
 from penstock.semantic.leaves import Leaf, Leaves
@@ -101,7 +101,7 @@ class Resolver:
         return Scope(self._context(), model.name, time_dimension)
 
     def _context(self) -> Context:
-        return Context(catalog_of(self.manifest), self.dialect, self.reads, _no_metric_rows)
+        return Context(catalog_of(self.manifest), self.dialect, self.reads, no_metric_rows)
 
     def rows(self, model: SemanticModel) -> exp.Select:
         """All rows of a model under its name, versions that are superseded too; nothing selected yet."""
@@ -352,7 +352,3 @@ def _replaced(tree: exp.Expr, by: Mapping[str, exp.Expr]) -> exp.Expr:
         return by[node.name].copy() if isinstance(node, exp.Column) and node.name in by else node
 
     return tree.copy().transform(value, copy=False)
-
-
-def _no_metric_rows(name: str, group_by: tuple[str, ...]) -> NoReturn:
-    raise AssertionError(f"filters that compare a metric ({name} by {group_by}) are refused before")

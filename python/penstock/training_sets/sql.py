@@ -86,12 +86,6 @@ def not_null(value: exp.Expr) -> exp.Expr:
     return exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
 
 
-def relation_key(name: str | exp.Table, dialect: Dialect) -> tuple[str, ...]:
-    """The parts of a relation's name, in lower case, so that names can be compared however they are quoted."""
-    table = exp.to_table(name, dialect=dialect) if isinstance(name, str) else name
-    return tuple(part.name.lower() for part in table.parts)
-
-
 def type_of(text: str, dialect: Dialect) -> exp.DataType:
     """A column's type, from its text; one that is not known is of type UNKNOWN."""
     try:

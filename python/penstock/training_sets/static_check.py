@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlglot import exp
 
+from penstock.semantic.context import relation_key
 from penstock.semantic.render import render
 from penstock.training_sets.joins_in_time import unbound_joins
 from penstock.training_sets.no_leakage import parsed_query
-from penstock.training_sets.sql import known_dialect, relation_key
+from penstock.training_sets.sql import known_dialect
 from penstock.training_sets.when_known import known_relations
 from penstock.training_sets.without_future import is_within
 
@@ -82,7 +83,7 @@ def check_sql(
     """
     target = known_dialect(dialect)
     tree = parsed_query(sql, target)
-    wanted = {relation_key(name, target) for name in spine}
+    wanted = {relation_key(name) for name in spine}
     found = [*_not_reproducible(tree, target)]
     for window in tree.find_all(exp.Window):
         if not is_within(window, wanted):

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from penstock.errors import InvalidRequestError, PenstockError
+from penstock.errors import PenstockError
 from penstock.semantic.catalog import catalog_of, validity
-from penstock.semantic.context import Context
+from penstock.semantic.context import Context, no_metric_rows, relation_key
 from penstock.semantic.expressions import user_expression
 from penstock.semantic.knowledge import Knowledge, knowledge_of
 from penstock.semantic.leaves import Leaf, Leaves
 from penstock.semantic.reads import Reads
 from penstock.semantic.scope import Scope
 from penstock.training_sets.knowledge import Clock
-from penstock.training_sets.sql import relation_key
 
 if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest, SemanticModel
@@ -68,11 +67,11 @@ def known_relations(manifest: SemanticManifest, dialect: Dialect) -> dict[tuple[
     """
     found: dict[tuple[str, ...], Known] = {}
     for spine in manifest.time_spines:
-        found[relation_key(spine.relation.name, dialect)] = Known(timeless=True)
+        found[relation_key(spine.relation.name)] = Known(timeless=True)
     for model in manifest.models.values():
-        known = found.setdefault(relation_key(model.relation.name, dialect), Known())
+        known = found.setdefault(relation_key(model.relation.name), Known())
         _add_model(known, model)
-    context = Context(catalog_of(manifest), dialect, Reads(), _no_metric_rows)
+    context = Context(catalog_of(manifest), dialect, Reads(), no_metric_rows)
     for name in manifest.metrics:
         leaves = Leaves(context.catalog)
         try:
@@ -115,7 +114,7 @@ def _add_leaf(found: dict[tuple[str, ...], Known], leaf: Leaf, context: Context)
     model = manifest.models.get(leaf.aggregation.semantic_model)
     if model is None or leaf.aggregation.time_dimension is None:
         return
-    known = found[relation_key(model.relation.name, context.dialect)]
+    known = found[relation_key(model.relation.name)]
     scope = Scope(context, model.name, leaf.aggregation.time_dimension)
     try:
         event = _bare(scope.time())
@@ -160,7 +159,3 @@ def _bare(tree: exp.Expr) -> exp.Expr:
 
 def _names(tree: exp.Expr) -> set[str]:
     return {c.name.lower() for c in tree.find_all(exp.Column)}
-
-
-def _no_metric_rows(name: str, group_by: tuple[str, ...]) -> NoReturn:
-    raise InvalidRequestError(f"a filter compares {name} by {group_by}")

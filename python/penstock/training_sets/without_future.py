@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlglot import exp
 
-from penstock.training_sets.sql import relation_key, type_of, user_column
+from penstock.semantic.context import relation_key
+from penstock.training_sets.sql import type_of, user_column
 
 if TYPE_CHECKING:
     from penstock.semantic.request import Dialect
@@ -61,12 +62,12 @@ def relations_read(tree: exp.Expr, spine: Sequence[str], dialect: Dialect) -> li
         dialect: Its dialect.
     """
     inner = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    keys = [relation_key(name, dialect) for name in spine]
+    keys = [relation_key(name) for name in spine]
     found = []
     for table in tree.find_all(exp.Table):
         if not table.name or (not table.db and table.name.lower() in inner):
             continue
-        names = {(table.alias_or_name.lower(),), (table.name.lower(),), relation_key(table, dialect)}
+        names = {(table.alias_or_name.lower(),), (table.name.lower(),), relation_key(table)}
         if not names & set(keys) and not is_within(table, keys):
             found.append(table)
     return found
@@ -112,7 +113,7 @@ def without_future(tree: exp.Expr, inputs: Inputs, cut: Cut, spine: Sequence[str
     """
     tree = tree.copy()
     for table in relations_read(tree, spine, dialect):
-        found = inputs.get(relation_key(table, dialect))
+        found = inputs.get(relation_key(table))
         if found is None or found[0].timeless:
             continue
         known, columns = found

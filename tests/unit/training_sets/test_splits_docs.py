@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import duckdb
+from doc_pages import DOCS, create, shown, table
 from examples import number
 
 import penstock.training_sets
 from penstock.manifest.model import Aggregation, Dimension, Entity, Metric, Relation, SemanticManifest, SemanticModel
 
-PAGE = (Path(__file__).parents[3] / "docs" / "splits.md").read_text()
-
-
-def _rows(header: str) -> list[list[str]]:
-    """The cells of the table that begins with this header."""
-    lines = PAGE[PAGE.index(header) :].split("\n\n")[0].splitlines()
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+PAGE = (DOCS / "splits.md").read_text()
 
 
 def _manifest() -> SemanticManifest:
@@ -40,14 +34,14 @@ def _manifest() -> SemanticManifest:
 
 def test_the_example() -> None:
     connection = duckdb.connect()
-    connection.execute('CREATE TABLE visits (id INT, "user" TEXT, shop TEXT, "at" TIMESTAMP)')
-    connection.executemany("INSERT INTO visits VALUES (?, ?, ?, ?)", _rows("| id | user | shop | at |"))
+    create(
+        connection, "visits", table(PAGE, "| id | user | shop | at |"), {"id": "INT", "user": "TEXT", "shop": "TEXT"}
+    )
     code = next(c for c in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if c.startswith("request_of("))
     request: Any = eval(code, vars(penstock.training_sets))
     compiled = penstock.training_sets.compile_training_set(_manifest(), request, "duckdb")
-    found = connection.execute(f"SELECT * FROM ({compiled.sql}) ORDER BY id, visited DESC").fetchall()
-    shown = [["NULL" if value is None else str(value) for value in row] for row in found]
-    assert shown == _rows(f"| {' | '.join(compiled.columns)} |")
+    found = shown(connection.execute(f"SELECT * FROM ({compiled.sql}) ORDER BY id, visited DESC"))
+    assert found == table(PAGE, f"| {' | '.join(compiled.columns)} |")
 
 
 def test_the_macro_call_is_a_request() -> None:
