@@ -46,6 +46,19 @@ class Ties:
         """The rank of a row that leaves: it still counts at its last instant."""
         return 2 if self.inclusive else 1
 
+    def since(self, time: exp.Expr, rank: exp.Expr) -> exp.Expr:
+        """From when on an event of that time and rank is past; one after what is asked is so a microsecond later."""
+        if not self.inclusive:
+            return time.copy()
+        later = exp.GT(this=rank.copy(), expression=exp.Literal.number(self.asked))
+        one, zero = exp.Literal.number(1), exp.Literal.number(0)
+        return exp.Add(this=time.copy(), expression=exp.Case(ifs=[exp.If(this=later, true=one)], default=zero))
+
+    def is_past(self, since: exp.Expr, instant: exp.Expr) -> exp.Expr:
+        """Whether what is past from `since` on is so at an instant asked about."""
+        compare = exp.GTE if self.inclusive else exp.GT
+        return compare(this=instant.copy(), expression=since.copy())
+
 
 @dataclass(frozen=True)
 class Lifetime:
@@ -174,6 +187,16 @@ def past_until(name: str, key: Sequence[exp.Expr], time: exp.Expr, ago: int) -> 
         partition_by=[k.copy() for k in key],
         order=exp.Order(expressions=[exp.Ordered(this=time.copy(), desc=False, nulls_first=True)]),
         spec=frame,
+    )
+
+
+def so_far(name: str, key: Sequence[exp.Expr], time: exp.Expr) -> exp.Window:
+    """A named window for running combinations: everything of one key up to and with the instant of the current row."""
+    return exp.Window(
+        this=exp.to_identifier(name),
+        partition_by=[k.copy() for k in key],
+        order=exp.Order(expressions=[exp.Ordered(this=time.copy(), desc=False, nulls_first=True)]),
+        spec=exp.WindowSpec(kind="RANGE", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlglot import exp
@@ -9,6 +10,8 @@ from sqlglot import exp
 from penstock.errors import InvalidRequestError
 from penstock.semantic.expressions import failure
 from penstock.semantic.render import render
+from penstock.semantic.request import Dialect
+from penstock.training_sets.as_of_joins import as_of_joins
 from penstock.training_sets.checks import check_spine, check_values
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.from_rows import from_rows
@@ -30,13 +33,14 @@ from penstock.training_sets.timeline import Step, timeline
 from penstock.training_sets.values import LookUp, Newest, Total
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Hashable
 
     from penstock.manifest.model import SemanticManifest
-    from penstock.semantic.request import Dialect
     from penstock.training_sets.knowledge import Clock
 
 _SPINE, _SOURCE = "_spine", "_source"
+# Spark reads the words of an as-of join as an alias, and then joins every row: it is for DuckDB alone.
+WALKS: dict[Dialect, Callable[..., list[Step]]] = {"spark": timeline, "duckdb": as_of_joins}
 V = TypeVar("V")
 K = TypeVar("K")
 
@@ -155,7 +159,7 @@ def _steps(
     dated = {v: n for v, n in resolver.values.items() if isinstance(v, (Total, Newest))}
     running = {v: n for v, n in dated.items() if v.shape != "rows"}
     for (entity, after), values in _grouped(running, lambda v: (v.entity, v.asked_after)).items():
-        steps += timeline(
+        steps += WALKS[dialect](
             resolver,
             entity,
             key=keys[entity],

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from penstock.algebra.lifetimes import Lifetime, Ties
 from penstock.training_sets.events import Running
-from penstock.training_sets.sql import column, kinds, not_null
+from penstock.training_sets.sql import column, not_null, of_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,8 +60,7 @@ class DistinctEvents:
         first = exp.EQ(this=column("_kind"), expression=exp.Literal.number(0))
         ends = self._lifetime().ends
         merged = self._merged() if ends else self._first_seen()
-        events = exp.Select().from_(exp.alias_(exp.Subquery(this=merged), "_merged", table=True), copy=False)
-        events.append("joins", kinds(2 if ends else 1))
+        events = of_kinds(merged, "_merged", 2 if ends else 1)
         times = [exp.If(this=exp.Literal.number(0), true=column("_begins"))]
         if ends:
             times.append(exp.If(this=exp.Literal.number(1), true=column("_ends")))

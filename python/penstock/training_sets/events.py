@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from penstock.algebra.lifetimes import Lifetime, Ties, change
 from penstock.training_sets.knowledge import Clock
-from penstock.training_sets.sql import bound, column, kinds, not_null, struct
+from penstock.training_sets.sql import bound, column, not_null, of_kinds, struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from penstock.training_sets.resolve import Resolver
     from penstock.training_sets.values import Newest, Total
 
-_COMBINE = {"sum": exp.Sum, "min": exp.Min, "max": exp.Max}
+Combine = Literal["sum", "count", "min", "max"]
+_COMBINE = {"sum": exp.Sum, "count": exp.Count, "min": exp.Min, "max": exp.Max}
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Running:
     """
 
     changes: tuple[str, ...]
-    combine: Literal["sum", "min", "max", "newest", "last"]
+    combine: Combine | Literal["newest", "last"]
     state: str
     ago: int | None = None
 
@@ -111,8 +112,9 @@ class FactEvents:
         aged = max(total.window.microseconds + 1, entered)
         states: list[exp.Expr] = []
         for part in total.law.retractable:
-            delta = change(column("_kind"), event, None, self._lifted(part.lift(total.value)), None)
-            newer, older = (_or_zero(self._state(delta, part.combine, ago)) for ago in (entered, aged))
+            lift, combine = _counted(part.lift(total.value), part.combine)
+            delta = change(column("_kind"), event, None, self._lifted(lift), None)
+            newer, older = (_or_zero(self._state(delta, combine, ago)) for ago in (entered, aged))
             states.append(exp.paren(exp.Sub(this=newer, expression=older)))
         return total.law.finish(states, retracted=True)
 
@@ -156,8 +158,7 @@ class FactEvents:
             this=column("_kind"),
             ifs=[exp.If(this=exp.Literal.number(i), true=t.copy()) for t, i in self._times.items()],
         )
-        events = exp.Select().from_(exp.alias_(exp.Subquery(this=lifted), "_lifted", table=True), copy=False)
-        events.append("joins", kinds(len(self._times)))
+        events = of_kinds(lifted, "_lifted", len(self._times))
         if len(self._reach) == 1 and None not in self._reach.values():
             ((event, length),) = self._reach.items()
             oldest = exp.Sub(this=bound(spine, exp.Min, self.after), expression=exp.Literal.number(length))
@@ -199,7 +200,7 @@ class FactEvents:
             self._leaves.add(number)
         return number
 
-    def _state(self, delta: exp.Expr, combine: Literal["sum", "min", "max"], ago: int | None = None) -> exp.Expr:
+    def _state(self, delta: exp.Expr, combine: Combine, ago: int | None = None) -> exp.Expr:
         name = self._changes.setdefault(delta, f"{self.prefix}_change_{len(self._changes)}")
         state = f"{name}_{combine}" if ago is None else f"{name}_{combine}_{ago}"
         found = Running((name,), combine, state, ago)
@@ -210,6 +211,15 @@ class FactEvents:
     def _at(self, kind: int, value: exp.Expr, name: str) -> str:
         test = exp.EQ(this=column("_kind"), expression=exp.Literal.number(kind))
         return self._changes.setdefault(exp.Case(ifs=[exp.If(this=test, true=value)]), f"{self.prefix}_{name}_row")
+
+
+def _counted(lift: exp.Expr, combine: Combine) -> tuple[exp.Expr, Combine]:
+    """A sum of ones and zeros as a count of the ones, which DuckDB keeps in a quarter of the time."""
+    if combine == "sum" and isinstance(lift, exp.Case) and not lift.this:
+        one, zero = exp.Literal.number(1), exp.Literal.number(0)
+        if lift.args.get("default") == zero and all(case.args["true"] == one for case in lift.args["ifs"]):
+            return exp.Case(ifs=[case.copy() for case in lift.args["ifs"]]), "count"
+    return lift, combine
 
 
 def _or_zero(state: exp.Expr) -> exp.Expr:

@@ -15,7 +15,8 @@ from penstock.training_sets.record import metrics_under
 
 if TYPE_CHECKING:
     from penstock.manifest.model import Metric, SemanticManifest, SemanticModel
-    from penstock.training_sets.request import CompiledTrainingSet, Shape, TrainingSetRequest
+    from penstock.training_sets.request import CompiledFeature, CompiledTrainingSet, TrainingSetRequest
+    from penstock.training_sets.shapes import Shape
 
 _WHY: Mapping[Shape, str] = {
     "lifetimes": "what enters is added and what leaves taken back, exactly: one pass, however long the window",
@@ -78,10 +79,18 @@ def explain(manifest: SemanticManifest, request: TrainingSetRequest, dialect: st
         spine=request.spine.relation,
         at=request.spine.at,
         entities=dict(request.spine.entities),
-        features=tuple(ExplainedFeature(f.name, f.text, {s: _WHY[s] for s in f.shapes}) for f in query.features),
+        features=tuple(ExplainedFeature(f.name, f.text, _reasons(f)) for f in query.features),
         inputs=tuple(ExplainedInput(m.name, m.relation.name, _known(m, metrics)) for m in models),
         query=query,
     )
+
+
+def _reasons(feature: CompiledFeature) -> dict[str, str]:
+    """Why each shape, and what else there was."""
+    found: dict[str, str] = {shape: _WHY[shape] for shape in feature.shapes}
+    for choice in feature.choices:
+        found[choice.shape] += f" ({choice})"
+    return found
 
 
 def _known(model: SemanticModel, metrics: list[Metric]) -> str:

@@ -8,27 +8,38 @@ from dataclasses import dataclass
 
 from penstock.errors import InvalidRequestError
 from penstock.semantic.durations import Duration, parse_duration
+from penstock.training_sets.shapes import Shape, shape_of
 
 _FORMS = (
     "'carrier.on_time_rate over 7 days', 'carrier.flights to date', 'origin.weather.temperature within 6 hours' "
-    "or 'plane.planes.seats', each optionally with 'as name'"
+    "or 'plane.planes.seats', each optionally with 'as name', metrics also with 'by shape'"
 )
 _NAME = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
 _TAIL = re.compile(
-    r"(?P<what>\S+)(?P<how>\s+(?:over|within)\s+(?P<length>.+?)|\s+to\s+date)?(?:\s+as\s+(?P<name>\S+))?",
+    r"(?P<what>\S+)(?P<how>\s+(?:over|within)\s+(?P<length>.+?)|\s+to\s+date)?(?:\s+by\s+(?P<by>\S+))?(?:\s+as\s+(?P<name>\S+))?",
     re.IGNORECASE | re.DOTALL,
 )
 
 
 @dataclass(frozen=True)
 class MetricFeature:
-    """A metric by entity over the `window` before each row's time; over all that came before where it is None."""
+    """A metric by entity over the `window` before each row's time; over all that came before where it is None.
+
+    Args:
+        text: As it was written.
+        name: The column's name.
+        entity: The entity of the spine.
+        metric: The metric.
+        window: How far it looks back.
+        by: The shape of SQL that is asked for; by default the one of the least cost.
+    """
 
     text: str
     name: str
     entity: str
     metric: str
     window: Duration | None
+    by: Shape | None = None
 
 
 @dataclass(frozen=True)
@@ -67,8 +78,12 @@ def parse_feature(text: str) -> MetricFeature | ColumnFeature:
     if length is not None and length.count == 0:
         raise InvalidRequestError(f"nothing lies {verb} no time at all", where=where, fix="give a length above 0")
     if len(parts) == 2:
-        return _metric(text, parts, verb, length, match["name"])
+        return _metric(text, parts, verb, length, match["name"], shape_of(match["by"], where))
     if len(parts) == 3:
+        if match["by"] is not None:
+            raise InvalidRequestError(
+                "the newest value is computed in one way", where=where, fix=f"leave out 'by {match['by']}'"
+            )
         return _column(text, parts, verb, length, match["name"])
     raise InvalidRequestError(
         "a feature has two parts, entity.metric, or three, entity.semantic_model.column",
@@ -84,7 +99,9 @@ def check_parts(parts: Iterable[str | None], *, where: str, fix: str) -> None:
             raise InvalidRequestError(f"'{part}' is no name", where=where, fix=fix)
 
 
-def _metric(text: str, parts: list[str], verb: str, length: Duration | None, name: str | None) -> MetricFeature:
+def _metric(
+    text: str, parts: list[str], verb: str, length: Duration | None, name: str | None, by: Shape | None
+) -> MetricFeature:
     entity, metric = (part.lower() for part in parts)
     if verb not in ("over", "to"):
         raise InvalidRequestError(
@@ -93,7 +110,7 @@ def _metric(text: str, parts: list[str], verb: str, length: Duration | None, nam
             fix=f"write '{entity}.{metric} over 7 days' or '{entity}.{metric} to date'",
         )
     span = length.short if length else "to_date"
-    return MetricFeature(text, name or f"{entity}__{metric}__{span}", entity, metric, length)
+    return MetricFeature(text, name or f"{entity}__{metric}__{span}", entity, metric, length, by)
 
 
 def _column(text: str, parts: list[str], verb: str, length: Duration | None, name: str | None) -> ColumnFeature:

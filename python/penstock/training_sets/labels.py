@@ -16,6 +16,7 @@ from penstock.errors import InvalidDefinitionError, InvalidRequestError
 from penstock.semantic.durations import Duration, parse_duration
 from penstock.semantic.time_range import moment_of
 from penstock.training_sets.features import check_parts
+from penstock.training_sets.shapes import Shape, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _FORM = "'carrier.cancelled over next 7 days settled after 2 days as was_cancelled'; the last two parts may be left out"
 _TEXT = re.compile(
     r"(?P<entity>[^\s.]+)\.(?P<metric>[^\s.]+)\s+over\s+next\s+(?P<horizon>\S+\s+\S+)"
-    r"(?:\s+settled\s+after\s+(?P<settled>\S+\s+\S+))?(?:\s+as\s+(?P<name>\S+))?",
+    r"(?:\s+settled\s+after\s+(?P<settled>\S+\s+\S+))?(?:\s+by\s+(?P<by>\S+))?(?:\s+as\s+(?P<name>\S+))?",
     re.IGNORECASE,
 )
 _EPOCH = moment_of("1970-01-01", where="")
@@ -43,6 +44,7 @@ class Label:
         metric: The metric.
         horizon: How far it looks ahead.
         settled: How long after the end of the horizon it is final; by default the delay of the metric's rows.
+        by: The shape of SQL that is asked for; by default the one of the least cost.
     """
 
     text: str
@@ -51,6 +53,7 @@ class Label:
     metric: str
     horizon: Duration
     settled: Duration | None = None
+    by: Shape | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def parse_label(text: str) -> Label:
         raise InvalidRequestError("nothing happens over no time at all", where=where, fix="give a length above 0")
     settled = parse_duration(match["settled"], where=where) if match["settled"] else None
     name = match["name"] or f"{entity}__{metric}__next_{horizon.short}"
-    return Label(text, name, entity, metric, horizon, settled)
+    return Label(text, name, entity, metric, horizon, settled, shape_of(match["by"], where))
 
 
 def settling_time(label: Label, clocks: Iterable[Clock]) -> int:

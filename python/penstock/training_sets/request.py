@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from penstock.training_sets.negatives import Negatives
 from penstock.training_sets.sampling import Balance, Sample
+from penstock.training_sets.shapes import Choice, Shape
 from penstock.training_sets.splits import Split
 
 Types = Mapping[str, Mapping[str, str]]
-Shape = Literal["lifetimes", "differences", "running", "rows", "latest", "attribute"]
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,19 @@ class TrainingSetRequest:
 
 @dataclass(frozen=True)
 class CompiledFeature:
-    """One column of features: its name, its request, and by which shapes of SQL it is computed."""
+    """One column of features.
+
+    Args:
+        name: Its name.
+        text: Its request.
+        shapes: By which shapes of SQL it is computed.
+        choices: For its totals, what these were chosen from.
+    """
 
     name: str
     text: str
     shapes: tuple[Shape, ...]
+    choices: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,17 +19,18 @@ from penstock.semantic.resolve import Condition, facts_of, inputs_of, items_in
 from penstock.semantic.scope import Scope
 from penstock.semantic.versions import next_known, not_deleted, version_key
 from penstock.training_sets.features import ColumnFeature, MetricFeature
-from penstock.training_sets.kinds import declared_types, is_narrow, kind_of
+from penstock.training_sets.kinds import declared_types
 from penstock.training_sets.knowledge import Clock, clock_of
 from penstock.training_sets.labels import Label, Matured, settling_time, window_ahead
-from penstock.training_sets.request import CompiledFeature, Shape, TrainingSetRequest
+from penstock.training_sets.request import CompiledFeature, TrainingSetRequest
+from penstock.training_sets.shapes import Choice, choose
 from penstock.training_sets.sql import qualified, user_column
 from penstock.training_sets.values import LookUp, Newest, Total, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from penstock.manifest.model import Aggregation, Metric, SemanticManifest, SemanticModel
+    from penstock.manifest.model import Metric, SemanticManifest, SemanticModel
     from penstock.semantic.knowledge import Versions
     from penstock.semantic.request import Dialect
 
@@ -52,6 +53,7 @@ class Resolver:
     values: dict[Value, str] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
     matured: list[Matured] = field(default_factory=list)
+    choices: dict[Total, Choice] = field(default_factory=dict)
 
     def feature(self, wanted: MetricFeature | ColumnFeature) -> ResolvedFeature:
         """The feature over columns of values.
@@ -73,7 +75,7 @@ class Resolver:
         self._check_key(wanted.entity, where)
         tree, leaves = self._leaves(wanted.metric, where)
         window = window_ahead(wanted, inclusive=self.request.inclusive)
-        asked = MetricFeature(wanted.text, wanted.name, wanted.entity, wanted.metric, window)
+        asked = MetricFeature(wanted.text, wanted.name, wanted.entity, wanted.metric, window, wanted.by)
         totals = {name: self._total(leaf, asked, where) for name, leaf in leaves.items()}
         settles = settling_time(wanted, (total.clock for total in totals.values()))
         after = wanted.horizon.microseconds + settles
@@ -81,6 +83,7 @@ class Resolver:
         for name, total in totals.items():
             self.matured.append(Matured(total.model, total.clock, after))
             later = replace(total, clock=replace(total.clock, settles=settles), asked_after=after)
+            self.choices[later] = self.choices[total]
             finished[name] = self._finished(later)
         return self._resolved(wanted, _replaced(tree, finished))
 
@@ -93,8 +96,10 @@ class Resolver:
 
     def _resolved(self, wanted: MetricFeature | ColumnFeature | Label, found: exp.Expr) -> ResolvedFeature:
         columns = {c.name for c in found.find_all(exp.Column)}
-        shapes = dict.fromkeys(v.shape for v, name in self.values.items() if name in columns)
-        return ResolvedFeature(CompiledFeature(wanted.name, wanted.text, tuple(shapes)), found)
+        values = [v for v, name in self.values.items() if name in columns]
+        shapes = tuple(dict.fromkeys(v.shape for v in values))
+        choices = {str(c): c for c in (self.choices[v] for v in values if isinstance(v, Total))}
+        return ResolvedFeature(CompiledFeature(wanted.name, wanted.text, shapes, tuple(choices.values())), found)
 
     def scope(self, model: SemanticModel, time_dimension: str | None = None) -> Scope:
         """Expressions over the rows of a model."""
@@ -187,29 +192,19 @@ class Resolver:
         test = all_of(conditions if there is None else [there, *conditions])
         bare = scope.value(spec.expr, f"metric {metric.name}")
         clock = self._clock(model, scope.time(), metric)
-        shape = self._shape(model, bare, spec, clock, wanted, where)
-        return Total(model.name, wanted.entity, when(test, bare), spec, clock, wanted.window, shape)
-
-    def _shape(
-        self, model: SemanticModel, value: exp.Expr, spec: Aggregation, clock: Clock, wanted: MetricFeature, where: str
-    ) -> Shape:
-        law = aggregate(spec.agg)
-        if law.by_key:
-            return "lifetimes"
-        if wanted.window is None and not law.parts:
-            raise InvalidRequestError(
-                f"a {spec.agg} to date needs all rows of the past for each row of the spine",
-                where=where,
-                fix="ask for it over a length of time",
-            )
-        if wanted.window is None and versions_of(model) is None:
-            return "running"
-        types = declared_types(self.request.types, model.relation.name) or {}
-        if law.law != "group" or not law.retractable or kind_of(value, types) not in law.exact:
-            return "rows"
-        # DuckDB builds a tree over each frame, and is slower by them than by lifetimes
-        apart = self.dialect == "spark" and clock.lag is not None and wanted.window is not None
-        return "differences" if apart and (law.name == "count" or is_narrow(value, types)) else "lifetimes"
+        choice = choose(
+            aggregate(spec.agg),
+            bare,
+            clock,
+            declared_types(self.request.types, model.relation.name) or {},
+            windowed=wanted.window is not None,
+            dialect=self.dialect,
+            asked=wanted.by,
+            where=where,
+        )
+        total = Total(model.name, wanted.entity, when(test, bare), spec, clock, wanted.window, choice.shape)
+        self.choices[total] = choice
+        return total
 
     def _condition(self, scope: Scope, condition: Condition, where: str) -> exp.Expr:
         items = items_in(self._catalog(), scope.model.name, condition)

@@ -75,6 +75,16 @@ def kinds(count: int) -> exp.Join:
     return exp.Join(this=exp.Values(expressions=rows, alias=alias), kind="CROSS")
 
 
+def of_kinds(rows: exp.Select, alias: str, count: int) -> exp.Select:
+    """Select from rows, each once for every kind of event: with `_kind` 0, 1, …; a constant where there is one."""
+    if count == 1:
+        rows = rows.select(exp.alias_(exp.Literal.number(0), "_kind"), copy=False)
+    select = exp.Select().from_(exp.alias_(exp.Subquery(this=rows), alias, table=True), copy=False)
+    if count > 1:
+        select.append("joins", kinds(count))
+    return select
+
+
 def bound(spine: str, end: type[exp.Min | exp.Max], after: int) -> exp.Expr:
     """The first or the last instant about which a step with the spine's rows asks, `after` microseconds after it."""
     found = exp.Subquery(this=exp.Select().from_(spine).select(end(this=column("_time")), copy=False))

@@ -61,7 +61,7 @@ def timeline(
     """
     name = f"_{entity}_{after}_after" if after else f"_{entity}"
     ties = Ties(resolver.request.inclusive)
-    facts, finished = _facts(resolver, entity, values, ties, after, dialect)
+    facts, finished = events_of(resolver, entity, values, ties, after, column("_time"), dialect)
     runs = [r for fact in facts for r in fact.running]
     changes = list(dict.fromkeys(c for r in runs for c in r.changes))
     branches: list[exp.Select] = [_asked(upstream, carried, key, changes, ties, after)]
@@ -85,10 +85,26 @@ def timeline(
     return [Step(f"{name}_timeline", union), Step(f"{name}_past", ran), Step(f"_by{name}", done)]
 
 
-def _facts(
-    resolver: Resolver, entity: str, values: Mapping[Total | Newest, str], ties: Ties, after: int, dialect: Dialect
+def events_of(
+    resolver: Resolver,
+    entity: str,
+    values: Mapping[Total | Newest, str],
+    ties: Ties,
+    after: int,
+    at: exp.Expr,
+    dialect: Dialect,
 ) -> tuple[list[FactEvents | DistinctEvents], dict[Total | Newest, exp.Expr]]:
-    """The events of each fact and of each distinct count, and every value over their running states."""
+    """The events of each fact and of each distinct count, and every value over their running states.
+
+    Args:
+        resolver: What the compilation shares.
+        entity: The entity.
+        values: The values that are wanted.
+        ties: What comes first at one instant.
+        after: Microseconds after the time of a row of the spine at which they are asked for.
+        at: The instant for which they are asked.
+        dialect: The dialect compiled to.
+    """
     facts: dict[str, FactEvents] = {}
     counts: list[DistinctEvents] = []
     newest: dict[str, list[Newest]] = {}
@@ -105,7 +121,7 @@ def _facts(
         else:
             newest.setdefault(value.model, []).append(value)
     for model, group in newest.items():
-        for wanted, expression in facts[model].newest(group, column("_time")).items():
+        for wanted, expression in facts[model].newest(group, at).items():
             finished[wanted] = expression
     return [*facts.values(), *counts], finished
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from penstock.semantic.durations import Duration
     from penstock.semantic.request import Dialect
     from penstock.training_sets.knowledge import Clock
-    from penstock.training_sets.request import Shape
+    from penstock.training_sets.shapes import Shape
 
 
 @dataclass(frozen=True)

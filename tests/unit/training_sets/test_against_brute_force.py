@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlglot
@@ -12,6 +13,12 @@ from hypothesis import strategies as st
 from worlds import TYPES, manifest
 
 from penstock.training_sets import Spine, TrainingSetRequest, compile_training_set
+from penstock.training_sets.as_of_joins import as_of_joins
+from penstock.training_sets.compile import WALKS
+from penstock.training_sets.timeline import Step, timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SPINE = Spine("labels", at="at", entities={"thing": "thing", "place": "place"})
 ALL = tuple(ANSWERS)
@@ -34,11 +41,36 @@ def test_all_features_in_one_statement(inclusive: bool, typed: bool) -> None:
     agrees()
 
 
+@pytest.mark.parametrize("walk", [as_of_joins, timeline])
 @pytest.mark.parametrize("typed", [True, False])
 @pytest.mark.parametrize("inclusive", [False, True])
-def test_many_histories_at_once(inclusive: bool, typed: bool) -> None:
+def test_many_histories_at_once(
+    inclusive: bool, typed: bool, walk: Callable[..., list[Step]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the joins of DuckDB, and by the union that Spark has: here many more histories can be tried than there."""
+    monkeypatch.setitem(WALKS, "duckdb", walk)
     worlds = (random_world(Random(seed), most=18) for seed in range(150))
     _agrees(merged(worlds), ALL, inclusive=inclusive, typed=typed)
+
+
+@pytest.mark.parametrize("inclusive", [False, True])
+def test_every_shape_gives_the_same(inclusive: bool) -> None:
+    world = merged(random_world(Random(seed), most=18) for seed in range(60))
+    duckdb = duckdb_of(world)
+    tried = set()
+    for text in ALL:
+        (feature,) = compile_training_set(
+            manifest(), TrainingSetRequest(SPINE, (text,), types=TYPES), "duckdb"
+        ).features
+        if len(feature.choices) != 1:
+            continue
+        for shape in feature.choices[0].others:
+            asked = TrainingSetRequest(SPINE, (f"{text} by {shape}",), inclusive=inclusive, types=TYPES)
+            compiled = compile_training_set(manifest(), asked, "duckdb")
+            assert compiled.features[0].shapes == (shape,)
+            check(world, seconds(duckdb.execute(compiled.sql).fetchall()), (text,), inclusive=inclusive)
+            tried.add((feature.shapes[0], shape))
+    assert tried >= {("differences", "lifetimes"), ("differences", "rows"), ("lifetimes", "rows"), ("running", "rows")}
 
 
 @pytest.mark.parametrize("text", ALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 from engine import duckdb_of, seconds
@@ -12,6 +13,12 @@ from hypothesis import strategies as st
 from versioned import SPINE, TYPES, versioned_manifest
 
 from penstock.training_sets import TrainingSetRequest, compile_training_set
+from penstock.training_sets.as_of_joins import as_of_joins
+from penstock.training_sets.compile import WALKS
+from penstock.training_sets.timeline import Step, timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ALL = tuple(ANSWERS)
 
@@ -35,9 +42,13 @@ def test_all_features_in_one_statement(inclusive: bool, typed: bool) -> None:
     agrees()
 
 
+@pytest.mark.parametrize("walk", [as_of_joins, timeline])
 @pytest.mark.parametrize("typed", [True, False])
 @pytest.mark.parametrize("inclusive", [False, True])
-def test_many_histories_at_once(inclusive: bool, typed: bool) -> None:
+def test_many_histories_at_once(
+    inclusive: bool, typed: bool, walk: Callable[..., list[Step]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(WALKS, "duckdb", walk)
     histories = apart(random_history(Random(seed), most=9) for seed in range(120))
     _agrees(histories, ALL, inclusive=inclusive, typed=typed)
 
