@@ -216,6 +216,34 @@ class TrainingSets:
         """All training sets of the project. Spark is started."""
         return [self.built(name) for name in self.names()]
 
+    def log(self, name: str, version: int | None = None) -> None:
+        """Tell MLflow's active run that it is trained on the training set of a dbt model; Spark is not started.
+
+        The run gets the set's table and version as a dataset, and as tags the versions of its inputs.
+        `penstock maintain` spares all of these while a version of a model is registered from the run.
+
+        Args:
+            name: The dbt model.
+            version: The Delta version of its table; the newest when None.
+
+        Raises:
+            UnknownNameError: when no model of that name asks for a training set, or its table is not there.
+            InvalidRequestError: when no run is active, or there is no such version.
+            EnvironmentProblem: as for `open_training_set`.
+        """
+        import mlflow
+
+        from penstock.registry.pins import log_training_set
+
+        node = self._node(name)
+        if mlflow.active_run() is None:
+            raise InvalidRequestError(
+                "no run of MLflow is active", where=f"training set {name}", fix="call it within mlflow.start_run()"
+            )
+        table = f"{node['schema']}.{node['alias']}".lower()
+        read = self._project.read_training_set(table, version)
+        log_training_set(table, read.version, read.digest, read.record())
+
     def rebuild(self, name: str, *, verify: bool = True, into: str | None = None) -> Rebuilt:
         """Make a training set again from the record of its table.
 

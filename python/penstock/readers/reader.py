@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import EnvironmentProblem, InvalidRequestError, UnknownNameError
 from penstock.readers.order import Shuffle, check_shard, check_whole
-from penstock.readers.snapshot import Snapshot, open_snapshot
+from penstock.readers.snapshot import Snapshot, history_of, open_snapshot
 from penstock.readers.stream import BatchStream
+from penstock.training_sets.history import last_build
+from penstock.training_sets.record import Record, record_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +60,23 @@ class TrainingSetReader:
     def properties(self) -> Mapping[str, str]:
         """The table's properties."""
         return self._snapshot.properties
+
+    @property
+    def digest(self) -> str:
+        """What tells the version from every other of any table: 32 letters and digits."""
+        return hashlib.sha256(f"{self._snapshot.table_id} {self.version}".encode()).hexdigest()[:32]
+
+    def record(self) -> Record | None:
+        """What the version was made from; None where the table does not say so, or was written to since.
+
+        Raises:
+            EnvironmentProblem: when the table's log is gone.
+        """
+        record = record_of(self.properties)
+        if record is None:
+            return None
+        _, since = last_build(history_of(self._snapshot), record.merged)
+        return record if since is None else None
 
     @property
     def rows(self) -> int:

@@ -104,6 +104,18 @@ def open_snapshot(path: str | Path, version: int | None) -> Snapshot:
     )
 
 
+def history_of(snapshot: Snapshot) -> list[tuple[int, str]]:
+    """The commits up to a version, newest first, each with its operation.
+
+    Raises:
+        EnvironmentProblem: when the table's log is gone.
+    """
+    # of the newest version, because deltalake numbers the commits down from the version that is open
+    commits = _load(snapshot.path, None).history()
+    found = ((int(commit["version"]), str(commit.get("operation"))) for commit in commits)
+    return sorted((c for c in found if c[0] <= snapshot.version), reverse=True)
+
+
 def _load(path: str, version: int | None) -> Any:
     try:
         from deltalake import DeltaTable

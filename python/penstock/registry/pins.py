@@ -1,4 +1,4 @@
-"""Which versions of tables registered models were trained on: what a run says of its training set."""
+"""Which versions of tables registered models were trained on: what a run is told of its training set, and tells."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # A run has a tag of this start for each table that its training set was made from, with its version.
 _INPUT = "penstock.input."
 _SET = "penstock.training_set."
+_TABLE, _VERSION = _SET + "table", _SET + "table_version"
 
 
 def record_tags(record: Record) -> dict[str, str]:
@@ -28,16 +29,44 @@ def record_tags(record: Record) -> dict[str, str]:
     }
 
 
+def log_training_set(table: str, version: int, digest: str, record: Record | None) -> None:
+    """Tell MLflow's active run what it is trained on: a dataset, tags, and the record of what that was made from.
+
+    Args:
+        table: The training set's table, `schema.table`.
+        version: Its Delta version.
+        digest: What tells its content from another.
+        record: What it was made from, where that is known.
+    """
+    import mlflow
+
+    mlflow.log_input(_dataset(table, version, digest), context="training")
+    mlflow.set_tags({_TABLE: table, _VERSION: str(version)})
+    if record is not None:
+        mlflow.set_tags(record_tags(record))
+        mlflow.log_dict(record.properties(), "training_set.json")
+
+
+def _dataset(table: str, version: int, digest: str) -> Any:
+    from mlflow.data.delta_dataset_source import DeltaDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    # Without the catalog's name MLflow takes the table for one of Databricks and looks for it there.
+    source = DeltaDatasetSource(delta_table_name=f"spark_catalog.{table}", delta_table_version=version)
+    # MLflow drops version 0 from the source, so the name says it too.
+    return MetaDataset(source, name=f"{table}@v{version}"[:500], digest=digest[:32])
+
+
 def registered_pins() -> Mapping[str, Mapping[int, str]]:
     """By table and version, the registered model that was trained on it, or on a set that was made from it."""
     store = client()
     found: dict[str, dict[int, str]] = {}
     for version in _versions(store):
         who = f"model {version.name} version {version.version}"
-        table, at = version.tags.get("training_set"), version.tags.get("training_set_version")
-        if table and at:
-            found.setdefault(table.lower(), {})[int(at)] = who
         tags = store.get_run(version.run_id).data.tags if version.run_id else {}
+        for told, table, at in ((version.tags, "training_set", "training_set_version"), (tags, _TABLE, _VERSION)):
+            if told.get(table) and told.get(at):
+                found.setdefault(told[table].lower(), {})[int(told[at])] = who
         for name, value in tags.items():
             if name.startswith(_INPUT):
                 found.setdefault(name.removeprefix(_INPUT).lower(), {})[int(value)] = who

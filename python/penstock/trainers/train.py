@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidDefinitionError, UnknownNameError
 from penstock.registry import mlflow_store
-from penstock.registry.pins import record_tags
+from penstock.registry.pins import log_training_set
 from penstock.registry.promote import live_version, promote, publish
 from penstock.trainers.evaluate import classification_scores
 from penstock.trainers.inputs import TableVersion, content_checksum, read_from, record_in
@@ -164,11 +164,8 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
             }
         )
         mlflow.log_metrics(scores)
-        mlflow.log_input(_dataset(table, fingerprint), context="training")
         record = record_in(training_set.sparkSession, table.table)
-        if record is not None:
-            mlflow.set_tags(record_tags(record))
-            mlflow.log_dict(record.properties(), "training_set.json")
+        log_training_set(table.table, table.version, fingerprint, record)
         logged = mlflow.sklearn.log_model(
             estimator,
             name="model",
@@ -216,16 +213,6 @@ def _in_memory(training_set: Any, node: TrainingNode) -> pd.DataFrame:
 def _baseline(node: TrainingNode, fit: pd.DataFrame, test: pd.DataFrame) -> pd.Series[float]:
     share = fit.groupby(node.baseline)[node.label].mean()
     return test[node.baseline].map(share).fillna(fit[node.label].mean())
-
-
-def _dataset(table: TableVersion, digest: str) -> Any:
-    from mlflow.data.delta_dataset_source import DeltaDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
-
-    # Without the catalog's name MLflow takes the table for one of Databricks and looks for it there.
-    source = DeltaDatasetSource(delta_table_name=f"spark_catalog.{table.table}", delta_table_version=table.version)
-    # MLflow drops version 0 from the source, so the name says it too.
-    return MetaDataset(source, name=f"{table.table}@v{table.version}"[:500], digest=digest[:32])
 
 
 def _fingerprint(node: TrainingNode, build: Callable[..., Any], content: str) -> str:
