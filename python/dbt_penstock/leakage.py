@@ -13,10 +13,10 @@ from dbt_penstock import jinja
 from penstock.errors import InvalidRequestError, PenstockError
 from penstock.manifest.graph import requests_in
 from penstock.training_sets import asked_of, compile_training_set, parse_label, types_of_contracts
-from penstock.training_sets.future_correlation import future_correlation
-from penstock.training_sets.no_leakage import LeakageTest
-from penstock.training_sets.static_check import as_rows, check_sql
-from penstock.training_sets.telltale import telltale_features
+from penstock.training_sets.leakage.future_correlation import future_correlation
+from penstock.training_sets.leakage.no_leakage import LeakageTest
+from penstock.training_sets.leakage.static_check import as_rows, check_sql
+from penstock.training_sets.leakage.telltale import telltale_features
 
 if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest

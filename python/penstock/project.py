@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from penstock.semantic.explain import Explanation
     from penstock.semantic.request import Dialect
     from penstock.semantic.validate import Problem
-    from penstock.training_sets.static_check import Finding
+    from penstock.training_sets.leakage.static_check import Finding
 
 
 def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, Any]]) -> SparkSession:
@@ -333,7 +333,7 @@ class Project:
             EnvironmentProblem: It has not been compiled.
             InvalidRequestError: It is not one query.
         """
-        from penstock.training_sets.static_check import check_sql
+        from penstock.training_sets.leakage.static_check import check_sql
 
         models = {n["name"]: n for n in self.dbt_manifest["nodes"].values() if n["resource_type"] == "model"}
         if model not in models:

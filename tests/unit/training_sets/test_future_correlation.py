@@ -12,7 +12,7 @@ from worlds import manifest
 
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.training_sets import Spine, TrainingSetRequest, compile_training_set
-from penstock.training_sets.future_correlation import future_correlation
+from penstock.training_sets.leakage.future_correlation import future_correlation
 
 CLAIM = "thing.total over 1 hour"
 

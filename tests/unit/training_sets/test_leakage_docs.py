@@ -10,8 +10,8 @@ import pytest
 import yaml
 from doc_pages import create, flights, table
 
-from penstock.training_sets.no_leakage import LeakageTest
-from penstock.training_sets.static_check import check_sql
+from penstock.training_sets.leakage.no_leakage import LeakageTest
+from penstock.training_sets.leakage.static_check import check_sql
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "leakage.md").read_text()

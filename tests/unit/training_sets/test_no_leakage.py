@@ -17,7 +17,7 @@ from worlds import TYPES, manifest
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
 from penstock.manifest.model import SemanticManifest
 from penstock.training_sets import Spine, TrainingSetRequest, compile_training_set
-from penstock.training_sets.no_leakage import LeakageTest
+from penstock.training_sets.leakage.no_leakage import LeakageTest
 
 ALL = tuple(ANSWERS)
 SPINE = Spine("labels", at="at", entities={"thing": "thing", "place": "place"})

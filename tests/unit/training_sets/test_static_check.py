@@ -9,7 +9,7 @@ from worlds import TYPES, manifest
 
 from penstock.errors import InvalidRequestError
 from penstock.training_sets import Spine, TrainingSetRequest, compile_training_set
-from penstock.training_sets.static_check import as_rows, check_sql
+from penstock.training_sets.leakage.static_check import as_rows, check_sql
 
 ALL = tuple(ANSWERS)
 

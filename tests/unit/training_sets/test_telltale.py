@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.training_sets.telltale import telltale_features
+from penstock.training_sets.leakage.telltale import telltale_features
 
 AREA, MISSING, CORRELATION = "area under the curve", "area of being missing", "correlation"
 ANY = 0.5 + 1e-12

@@ -14,11 +14,11 @@ from sqlglot import exp
 
 from penstock.semantic.context import relation_key
 from penstock.semantic.render import render
-from penstock.training_sets.joins_in_time import unbound_joins
-from penstock.training_sets.no_leakage import parsed_query
+from penstock.training_sets.leakage.joins_in_time import unbound_joins
+from penstock.training_sets.leakage.no_leakage import parsed_query
+from penstock.training_sets.leakage.when_known import known_relations
+from penstock.training_sets.leakage.without_future import is_within
 from penstock.training_sets.sql import known_dialect
-from penstock.training_sets.when_known import known_relations
-from penstock.training_sets.without_future import is_within
 
 if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest

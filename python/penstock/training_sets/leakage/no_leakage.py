@@ -14,7 +14,16 @@ from penstock.errors import InvalidDefinitionError, InvalidRequestError, Unknown
 from penstock.semantic.context import relation_key
 from penstock.semantic.render import render
 from penstock.semantic.stage import subquery
-from penstock.training_sets.own_names import with_own_names
+from penstock.training_sets.leakage.own_names import with_own_names
+from penstock.training_sets.leakage.when_known import Known, known_relations
+from penstock.training_sets.leakage.without_future import (
+    Change,
+    Columns,
+    Cut,
+    relations_read,
+    spine_apart,
+    without_future,
+)
 from penstock.training_sets.sql import (
     column,
     kinds,
@@ -24,8 +33,6 @@ from penstock.training_sets.sql import (
     type_of,
     user_column,
 )
-from penstock.training_sets.when_known import Known, known_relations
-from penstock.training_sets.without_future import Change, Columns, Cut, relations_read, spine_apart, without_future
 
 if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest

@@ -19,7 +19,7 @@ from penstock.semantic.render import render
 from penstock.semantic.stage import subquery
 from penstock.training_sets.compile import compile_training_set
 from penstock.training_sets.features import MetricFeature, parse_feature
-from penstock.training_sets.own_names import with_own_names
+from penstock.training_sets.leakage.own_names import with_own_names
 from penstock.training_sets.request import Spine, TrainingSetRequest, Types
 from penstock.training_sets.sql import column, kinds, known_dialect, microseconds, not_null, source_of, user_column
 

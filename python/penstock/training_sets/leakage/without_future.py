@@ -18,7 +18,7 @@ from penstock.training_sets.sql import type_of, user_column
 if TYPE_CHECKING:
     from penstock.semantic.request import Dialect
     from penstock.training_sets.knowledge import Clock
-    from penstock.training_sets.when_known import Known
+    from penstock.training_sets.leakage.when_known import Known
 
 Change = Literal["deleted", "altered"]
 Columns = Mapping[str, str]  # type by name, in the order of the relation

@@ -15,11 +15,11 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from penstock.semantic.context import relation_key
-from penstock.training_sets.without_future import is_within
+from penstock.training_sets.leakage.without_future import is_within
 
 if TYPE_CHECKING:
     from penstock.semantic.request import Dialect
-    from penstock.training_sets.when_known import Known
+    from penstock.training_sets.leakage.when_known import Known
 
 _ORDERED = (exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between)
 
