@@ -1,7 +1,8 @@
 {#
   A point-in-time correct training set as SQL: the rows of `spine`, each with the features as known at its own time.
 
-  spine: a relation (a ref). at: its column of prediction times. entities: entity name -> column of the spine.
+  spine: a relation (a ref). at: its column of prediction times. entities: entity name -> column of the spine,
+  or a list of columns.
   features: texts such as 'carrier.on_time_rate over 7 days', 'origin.weather.temperature within 6 hours' or
   'plane.planes.seats', each optionally with `as name`. columns: spine columns to keep, all of them when empty.
   labels: texts such as 'carrier.cancelled_rate over next 1 day settled after 1 day'; labels_until: see docs/labels.md.

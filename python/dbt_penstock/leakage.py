@@ -13,6 +13,7 @@ from dbt_penstock import jinja
 from penstock.errors import InvalidRequestError, PenstockError
 from penstock.manifest.graph import requests_in
 from penstock.training_sets import asked_of, compile_training_set, parse_label, types_of_contracts
+from penstock.training_sets.keys import Key, columns_of
 from penstock.training_sets.leakage.future_correlation import future_correlation
 from penstock.training_sets.leakage.no_leakage import LeakageTest
 from penstock.training_sets.leakage.static_check import as_rows, check_sql
@@ -100,7 +101,7 @@ class TestedModel:
         relation: Any,
         columns: Iterable[Any],
         at: str | None,
-        entities: Mapping[str, str] | None,
+        entities: Mapping[str, Key] | None,
         features: Mapping[str, str],
         margin: float,
     ) -> str:
@@ -137,7 +138,7 @@ class TestedModel:
                 fix="arguments: {key: [flight_id]}",
             )
         spine = self._request.spine
-        named = [*spine.entities.values(), spine.at]
+        named = [*columns_of(spine.entities.values()), spine.at]
         return tuple(c for c in dict.fromkeys(named) if c in (spine.columns or named))
 
     def _asked(self, request: Mapping[str, Any]) -> tuple[SemanticManifest, TrainingSetRequest]:

@@ -14,7 +14,8 @@ from penstock.training_sets import Spine, TrainingSetRequest, compile_training_s
 sys.path.append(str(Path(__file__).parents[1] / "unit" / "training_sets"))
 
 from brute_force import ANSWERS, World, check, merged, random_world
-from engine import COLUMNS, seconds, table_rows
+from composite import PARTS, WANTED, of_two_columns, with_pairs
+from engine import COLUMNS, duckdb_of, seconds, table_rows
 from frames import frame_of, views
 from worlds import TYPES, manifest
 
@@ -49,6 +50,17 @@ def test_all_features_in_one_statement(
     finally:
         spark.conf.set("spark.sql.ansi.enabled", before)
     check(world, seconds([tuple(row) for row in rows]), tuple(ANSWERS), inclusive=inclusive)
+
+
+def test_keys_of_several_columns(spark: SparkSession) -> None:
+    world = of_two_columns()
+    spine = Spine("labels", at="at", entities={"pair": PARTS}, columns=("label_id",))
+    request = TrainingSetRequest(spine, tuple(f"pair.{t} as f_{i}" for i, t in enumerate(WANTED)), types=TYPES)
+    on_spark, on_duckdb = (compile_training_set(with_pairs(), request, dialect).sql for dialect in ("spark", "duckdb"))
+    tables = {t: frame_of(spark, kinds, table_rows(kinds, getattr(world, t))) for t, kinds in COLUMNS.items()}
+    with views(tables):
+        found = sorted(repr(tuple(row)) for row in spark.sql(on_spark).collect())
+    assert found == sorted(map(repr, duckdb_of(world).execute(on_duckdb).fetchall()))
 
 
 def test_a_key_with_two_rows_is_no_key(spark: SparkSession, world: World) -> None:

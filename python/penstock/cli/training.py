@@ -29,7 +29,7 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.argument("name", required=False),
             click.option("--spine", help="Without NAME: a table, or a query in the dialect."),
             click.option("--at", help="The spine's column of times."),
-            click.option("--entity", multiple=True, help="entity=column of the spine; may be repeated."),
+            click.option("--entity", multiple=True, help="entity=column of the spine, or columns by commas; repeated."),
             click.option("--feature", multiple=True, help="'carrier.flights over 7 days' and the like; repeated."),
             click.option("--predict", help="A predictive query: PREDICT flights OVER NEXT 7 days FOR carrier AT …"),
             click.option("--part", help="Of a predictive query: training_set (the default), features or label."),
@@ -104,8 +104,8 @@ def explain(dialect: Dialect, versions: bool, target: str | None, as_json: bool,
         click.echo(of_objects([{**asdict(told), "versions": known, "freshness": measured, "maturity": mature}]))
         return
     click.echo(f"spine\n  {_at(told.spine, known)}, at {told.at}")
-    for entity, column in told.entities.items():
-        click.echo(f"  {entity}: by {column}")
+    for entity, key in told.entities.items():
+        click.echo(f"  {entity}: by {key if isinstance(key, str) else ', '.join(key)}")
     click.echo("\nfeatures")
     for feature in told.features:
         click.echo(f"  {feature.name}: {feature.text}")
@@ -205,10 +205,10 @@ def _asked(
     """The arguments of the macro, as the options give them; a model by its name."""
     entities = {}
     for text in entity:
-        key, equals, column = text.partition("=")
+        key, equals, columns_of_key = text.partition("=")
         if not equals:
             raise InvalidRequestError(f"'{text}' is not entity=column", where="--entity", fix="--entity shop=shop_id")
-        entities[key.strip()] = column.strip()
+        entities[key.strip()] = [c.strip() for c in columns_of_key.split(",")]
     given = {
         "spine": spine,
         "at": at,

@@ -8,6 +8,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
+from penstock.training_sets.keys import columns_of
 from penstock.training_sets.kinds import declared_types
 from penstock.training_sets.values import LookUp
 
@@ -40,7 +41,7 @@ def check_spine(request: TrainingSetRequest) -> None:
     if types is None:
         return
     where = f"the spine {spine.relation.strip()}"
-    for name in (spine.at, *spine.entities.values(), *spine.columns):
+    for name in (spine.at, *columns_of(spine.entities.values()), *spine.columns):
         if name.lower() not in types:
             raise UnknownNameError.of("column", name, types, where=where)
     family = _family_of_type(types[spine.at.lower()])
@@ -72,15 +73,16 @@ def check_values(resolver: Resolver) -> None:
                         where=f"semantic model {model.name}",
                         fix="cast it to a timestamp",
                     )
-        column = request.spine.entities[value.entity]
-        theirs, own = _family(resolver.key(model, value.entity), types), _family_of_type(of_spine.get(column.lower()))
-        if theirs is not None and own is not None and theirs != own:
-            raise InvalidRequestError(
-                f"the spine's '{column}' is a {own} and the key of '{value.entity}' in '{model.name}' a {theirs}: "
-                "engines differ in which of them are equal",
-                where=f"the spine {request.spine.relation.strip()}",
-                fix="cast one of them to the type of the other",
-            )
+        columns = columns_of([request.spine.entities[value.entity]])
+        for column, part in zip(columns, resolver.key_parts(model, value.entity), strict=True):
+            theirs, own = _family(part, types), _family_of_type(of_spine.get(column.lower()))
+            if theirs is not None and own is not None and theirs != own:
+                raise InvalidRequestError(
+                    f"the spine's '{column}' is a {own} and the key of '{value.entity}' in '{model.name}' a {theirs}: "
+                    "engines differ in which of them are equal",
+                    where=f"the spine {request.spine.relation.strip()}",
+                    fix="cast one of them to the type of the other",
+                )
 
 
 def _family(value: exp.Expr, types: Mapping[str, str]) -> Family | None:

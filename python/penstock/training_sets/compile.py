@@ -15,6 +15,7 @@ from penstock.training_sets.as_of_joins import as_of_joins
 from penstock.training_sets.checks import check_spine, check_values
 from penstock.training_sets.features import ColumnFeature, MetricFeature, parse_feature
 from penstock.training_sets.from_rows import from_rows
+from penstock.training_sets.keys import key_of_spine
 from penstock.training_sets.labels import Label, matured, parse_label
 from penstock.training_sets.request import CompiledTrainingSet, TrainingSetRequest
 from penstock.training_sets.resolve import ResolvedFeature, Resolver
@@ -214,7 +215,7 @@ def _spine(request: TrainingSetRequest, keys: Mapping[str, str], dialect: Dialec
     return select.select(
         exp.alias_(row, "_row"),
         exp.alias_(microseconds(user_column(spine.at, _SOURCE), dialect), "_time"),
-        *(exp.alias_(user_column(spine.entities[entity], _SOURCE), key) for entity, key in keys.items()),
+        *(exp.alias_(key_of_spine(spine.entities[entity], _SOURCE), key) for entity, key in keys.items()),
         copy=False,
     )
 

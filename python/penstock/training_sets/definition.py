@@ -7,6 +7,7 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.errors import InvalidRequestError, UnknownNameError
+from penstock.training_sets.keys import Key
 from penstock.training_sets.negatives import Candidates, Negatives
 from penstock.training_sets.predict import part_of, predictive_request
 from penstock.training_sets.request import Spine, TrainingSetRequest, Types
@@ -48,9 +49,8 @@ def request_of(
         raise InvalidRequestError("entities must be a mapping", where=where, fix="entities={'carrier': 'carrier_code'}")
     if not isinstance(given.get("inclusive", False), bool):
         raise InvalidRequestError(f"inclusive must be true or false, not {given['inclusive']!r}", where=where)
-    spine = Spine(
-        given["spine"], given["at"], dict(given["entities"]), _texts(given.get("columns", ()), "columns", where)
-    )
+    entities = {str(name): _key(key, str(name), where) for name, key in given["entities"].items()}
+    spine = Spine(given["spine"], given["at"], entities, _texts(given.get("columns", ()), "columns", where))
     return TrainingSetRequest(
         spine=spine,
         features=_texts(given["features"], "features", where),
@@ -92,6 +92,18 @@ def asked_of(
     rows = {"spine": request.spine.relation, "at": request.spine.at, "entities": request.spine.entities}
     rest = request_of({**rows, "features": list(request.features), "labels": list(request.labels), **given}, types)
     return definitions, part_of(rest, part or "training_set")
+
+
+def _key(given: Any, entity: str, where: str) -> Key:
+    if isinstance(given, str):
+        return given
+    if isinstance(given, (list, tuple)) and given and all(isinstance(c, str) for c in given):
+        return tuple(given) if len(given) > 1 else str(given[0])
+    raise InvalidRequestError(
+        f"the key of '{entity}' must be a column or a list of columns, not {given!r}",
+        where=where,
+        fix=f"entities={{'{entity}': 'column'}}",
+    )
 
 
 def _texts(values: Any, argument: str, where: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from penstock.errors import PenstockError
 from penstock.semantic.knowledge import Knowledge, knowledge_of
 from penstock.training_sets.compile import compile_training_set
 from penstock.training_sets.features import ColumnFeature, parse_feature
+from penstock.training_sets.keys import Key
 from penstock.training_sets.labels import parse_label
 from penstock.training_sets.record import metrics_under
 
@@ -62,7 +63,7 @@ class Explanation:
 
     spine: str
     at: str
-    entities: Mapping[str, str]
+    entities: Mapping[str, Key]
     features: tuple[ExplainedFeature, ...]
     inputs: tuple[ExplainedInput, ...]
     query: CompiledTrainingSet

@@ -18,6 +18,7 @@ from penstock.algebra.lifetimes import Ties
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.training_sets.arguments import name_of, text_of, whole_number
 from penstock.training_sets.hashing import hash_of
+from penstock.training_sets.keys import Key, columns_of
 from penstock.training_sets.sql import column, kinds, microseconds, not_null, source_of, user_column
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Negatives:
     candidates: Candidates | None = None
 
 
-def check_negatives(negatives: Negatives, entities: Mapping[str, str]) -> None:
+def check_negatives(negatives: Negatives, entities: Mapping[str, Key]) -> None:
     """Refuse negatives without an answer.
 
     Raises:
@@ -84,7 +85,14 @@ def check_negatives(negatives: Negatives, entities: Mapping[str, str]) -> None:
             where=_WHERE,
             fix="give the spine the entity that did or did not meet with it, such as a user",
         )
-    twin = next((e for e, c in entities.items() if e != entity and c.lower() == entities[entity].lower()), None)
+    column = entities[entity]
+    if not isinstance(column, str):
+        raise InvalidRequestError(
+            f"the key of '{entity}' has several columns, of which no other key can be drawn",
+            where=_WHERE,
+            fix="draw another entity, or give the spine one column that stands for the key",
+        )
+    twin = next((e for e, k in entities.items() if e != entity and _lower(column) & _lower(k)), None)
     if twin is not None:
         raise InvalidRequestError(
             f"the keys of '{entity}' and '{twin}' are in one column, so one can't be another alone", where=_WHERE
@@ -97,6 +105,10 @@ def check_negatives(negatives: Negatives, entities: Mapping[str, str]) -> None:
             value = getattr(negatives.candidates, argument)
             if argument == "relation" or value is not None:
                 text_of(value, argument, f"{_WHERE}, candidates")
+
+
+def _lower(key: Key) -> set[str]:
+    return {c.lower() for c in columns_of([key])}
 
 
 @dataclass(frozen=True)

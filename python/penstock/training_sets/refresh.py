@@ -16,6 +16,7 @@ from penstock.errors import InvalidRequestError
 from penstock.semantic.context import relation_key
 from penstock.semantic.render import render
 from penstock.training_sets.compile import compile_training_set, resolved
+from penstock.training_sets.keys import key_of_spine
 from penstock.training_sets.resolve import Resolver
 from penstock.training_sets.sql import column, known_dialect, microseconds, not_null, source_of, user_column
 from penstock.training_sets.values import LookUp, Value
@@ -153,7 +154,7 @@ def _reached(resolver: Resolver, reach: _Reach, query: str, dialect: Dialect) ->
     rows = exp.Select().from_(source_of(query, model.name, dialect), copy=False).where(not_null(key), copy=False)
     spine = resolver.request.spine
     tests: list[exp.Expr] = [
-        exp.EQ(this=column("_key", _CHANGED), expression=user_column(spine.entities[reach.entity], _ROWS))
+        exp.EQ(this=column("_key", _CHANGED), expression=key_of_spine(spine.entities[reach.entity], _ROWS))
     ]
     rows = rows.select(exp.alias_(key.copy(), "_key"), copy=False)
     if reach.clock is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from penstock.training_sets.keys import Key
 from penstock.training_sets.negatives import Negatives
 from penstock.training_sets.sampling import Balance, Sample
 from penstock.training_sets.shapes import Choice, Shape
@@ -21,13 +22,13 @@ class Spine:
         relation: A table's name or a query, in the dialect that is compiled to. It may be read more than once, so it
             must give the same rows each time: a table does, a query with random numbers does not.
         at: The column with the time of each row as which the features are asked.
-        entities: For each entity, the column that holds its key.
+        entities: For each entity, the column that holds its key; of a key of several columns all of them.
         columns: The columns to keep; all of them when empty.
     """
 
     relation: str
     at: str
-    entities: Mapping[str, str]
+    entities: Mapping[str, Key]
     columns: tuple[str, ...] = ()
 
 

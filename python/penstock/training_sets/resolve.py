@@ -19,6 +19,7 @@ from penstock.semantic.resolve import Condition, facts_of, inputs_of, items_in
 from penstock.semantic.scope import Scope
 from penstock.semantic.versions import next_known, not_deleted, version_key
 from penstock.training_sets.features import ColumnFeature, MetricFeature
+from penstock.training_sets.keys import columns_of, one_key, parts_of_key
 from penstock.training_sets.kinds import declared_types
 from penstock.training_sets.knowledge import Clock, clock_of
 from penstock.training_sets.labels import Label, Matured, settling_time, window_ahead
@@ -115,8 +116,12 @@ class Resolver:
 
     def key(self, model: SemanticModel, entity: str) -> exp.Expr:
         """The key of an entity in the rows of a model."""
+        return one_key(self.key_parts(model, entity))
+
+    def key_parts(self, model: SemanticModel, entity: str) -> list[exp.Expr]:
+        """The columns of that key, or the expressions in their place."""
         where = f"entity {model.name}.{entity}"
-        return user_expression(model.entity_by_name[entity].expr, where=where, table=model.name)
+        return parts_of_key(user_expression(model.entity_by_name[entity].expr, where=where, table=model.name))
 
     def _column_of(self, value: Value) -> exp.Expr:
         return exp.column(self.values.setdefault(value, f"_value_{len(self.values)}"))
@@ -331,6 +336,14 @@ class Resolver:
                 model.entity_by_name,
                 where=f"{where}, semantic model {model.name}",
                 fix=f"'{model.name}' has the entities {', '.join(model.entity_by_name) or '(none)'}",
+            )
+        parts, columns = self.key_parts(model, entity), columns_of([self.request.spine.entities[entity]])
+        if len(parts) != len(columns):
+            raise InvalidRequestError(
+                f"the key of '{entity}' in '{model.name}' is {model.entity_by_name[entity].expr}, "
+                f"and in the spine {', '.join(columns)}",
+                where=where,
+                fix=f"give one column of the spine for each part: entities={{'{entity}': ['…', '…']}}",
             )
 
     def _catalog(self) -> Catalog:

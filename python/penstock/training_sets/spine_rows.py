@@ -13,6 +13,7 @@ from sqlglot import exp
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.training_sets import negatives as drawing
 from penstock.training_sets.hashing import check_types
+from penstock.training_sets.keys import columns_of
 from penstock.training_sets.kinds import declared_types
 from penstock.training_sets.sampling import WEIGHT, balanced, check_balance, check_sample, is_kept
 from penstock.training_sets.splits import check_split, part_of_row, parts_of
@@ -87,7 +88,7 @@ def spine_rows(
         InvalidRequestError: It has no answer.
     """
     read = _checked(request, dialect)
-    named = {c.lower(): keys[entity] for entity, c in request.spine.entities.items()}
+    named = {c.lower(): keys[entity] for entity, c in request.spine.entities.items() if isinstance(c, str)}
     if request.negatives is not None:
         named[request.negatives.label.lower()] = drawing.LABEL
     for wanted in (c for columns in read.values() for c in columns):
@@ -111,7 +112,7 @@ def spine_rows(
             given=_GIVEN,
             rows=steps[-1].name,
             key=keys[own],
-            own_column=request.spine.entities[own],
+            own_column=_column_of(request, own),
             others=[key for entity, key in keys.items() if entity != own],
             inclusive=request.inclusive,
             dialect=dialect,
@@ -136,8 +137,14 @@ def spine_rows(
     steps[-1] = replace(steps[-1], name=name)
     drawn = None
     if request.negatives is not None:
-        drawn = request.spine.entities[request.negatives.entity], keys[request.negatives.entity]
+        drawn = _column_of(request, request.negatives.entity), keys[request.negatives.entity]
     return SpineRows(steps, added_columns(request), drawn, _relations(request, dialect))
+
+
+def _column_of(request: TrainingSetRequest, drawn: str) -> str:
+    """The one column that the key of the entity has whose keys are drawn."""
+    (found,) = columns_of([request.spine.entities[drawn]])
+    return found
 
 
 def _relations(request: TrainingSetRequest, dialect: Dialect) -> tuple[str, ...]:
@@ -155,7 +162,7 @@ def _checked(request: TrainingSetRequest, dialect: Dialect) -> dict[str, tuple[s
         read["sample"] = check_sample(request.sample)
     if request.negatives is not None:
         drawing.check_negatives(request.negatives, entities)
-        read["negatives"] = tuple(entities.values())
+        read["negatives"] = columns_of(entities.values())
     if request.split is not None:
         read["split"] = check_split(request.split, entities)
     known = _known_columns(request, dialect)

@@ -14,6 +14,7 @@ from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.semantic.durations import parse_duration
 from penstock.training_sets.arguments import Share, instant_of, name_of, shares_of, text_of, texts_of, whole_number
 from penstock.training_sets.hashing import border, hash_of
+from penstock.training_sets.keys import Key, columns_of
 from penstock.training_sets.sql import not_null
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class HashSplit:
 Split = TimeSplit | EntitySplit | HashSplit
 
 
-def check_split(split: Split, entities: Mapping[str, str]) -> tuple[str, ...]:
+def check_split(split: Split, entities: Mapping[str, Key]) -> tuple[str, ...]:
     """The columns of the spine that a split reads, beside its time.
 
     Raises:
@@ -96,7 +97,7 @@ def check_split(split: Split, entities: Mapping[str, str]) -> tuple[str, ...]:
         raise UnknownNameError.of(
             "entity", split.entity, entities, where=_WHERE, fix="give its column in the spine's entities"
         )
-    return (entities[split.entity],)
+    return columns_of([entities[split.entity]])
 
 
 def parts_of(split: Split) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from penstock.semantic.render import render
 from penstock.semantic.stage import subquery
 from penstock.training_sets.compile import compile_training_set
 from penstock.training_sets.features import MetricFeature, parse_feature
+from penstock.training_sets.keys import Key, columns_of
 from penstock.training_sets.leakage.own_names import with_own_names
 from penstock.training_sets.request import Spine, TrainingSetRequest, Types
 from penstock.training_sets.sql import column, kinds, known_dialect, microseconds, not_null, source_of, user_column
@@ -35,7 +36,7 @@ def future_correlation(
     relation: str,
     *,
     at: str,
-    entities: Mapping[str, str],
+    entities: Mapping[str, Key],
     features: Mapping[str, str],
     columns: Collection[str],
     margin: float = 0.01,
@@ -48,7 +49,7 @@ def future_correlation(
         manifest: The project's definitions.
         relation: The table of the training set.
         at: Its column with the time of each row.
-        entities: For each entity, its column of keys.
+        entities: For each entity, its column of keys, or of a key of several columns all of them.
         features: For each column, the metric over a window that it claims to be: `carrier.on_time_rate over 7 days`.
         columns: The columns of the table.
         margin: By how much the correlation with the future has to be the greater one.
@@ -60,7 +61,7 @@ def future_correlation(
         UnknownNameError: It names what is not there.
     """
     target = known_dialect(dialect)
-    for name in (at, *entities.values(), *features):
+    for name in (at, *columns_of(entities.values()), *features):
         if name.lower() not in {c.lower() for c in columns}:
             raise UnknownNameError.of("column", name, columns, where=f"{_WHERE}, the training set")
     claimed = {name: _over_window(text, name) for name, text in features.items()}
