@@ -109,8 +109,11 @@ def explain(dialect: Dialect, versions: bool, target: str | None, as_json: bool,
     click.echo("\nfeatures")
     for feature in told.features:
         click.echo(f"  {feature.name}: {feature.text}")
-        for shape, why in feature.shapes.items():
-            click.echo(f"    {shape}: {why}")
+        for shape, choice in feature.shapes.items():
+            click.echo(f"    {shape}{choice and ': '}{choice}")
+    click.echo("\nshapes")
+    for shape, what in told.shapes.items():
+        click.echo(f"  {shape}: {what}")
     click.echo("\nreads")
     for each in told.inputs:
         click.echo(f"  {_at(each.relation, known)}: rows of {each.semantic_model}, known {each.known}")

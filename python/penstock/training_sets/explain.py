@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from penstock.training_sets.request import CompiledFeature, CompiledTrainingSet, TrainingSetRequest
     from penstock.training_sets.shapes import Shape
 
-_WHY: Mapping[Shape, str] = {
+_WHAT: Mapping[Shape, str] = {
     "lifetimes": "what enters is added and what leaves taken back, exactly: one pass, however long the window",
     "differences": "rows are known so long after their event: one running total, read at two instants, one pass",
     "running": "nothing leaves a window to date: one pass",
-    "rows": "it can't be taken back exactly (doubles, unknown types, minimum, maximum, percentiles), "
-    "so from the rows of each window",
+    "rows": "from the rows of each window, as what can't be taken back exactly has to be: "
+    "doubles, unknown types, minimum, maximum, percentiles",
     "latest": "the newest row so far: one pass",
     "attribute": "timeless: a join by its key",
 }
@@ -32,7 +32,7 @@ _WHY: Mapping[Shape, str] = {
 
 @dataclass(frozen=True)
 class ExplainedFeature:
-    """One feature: its text, and by what shapes it is computed, each with the reason."""
+    """One feature: its text, and by what shapes it is computed, each with what else there was."""
 
     name: str
     text: str
@@ -58,6 +58,7 @@ class Explanation:
         entities: For each entity, the spine's column with its key.
         features: In the order of the request, labels last.
         inputs: What is read beside the spine.
+        shapes: What each shape is that a feature is computed by.
         query: The compiled request.
     """
 
@@ -66,6 +67,7 @@ class Explanation:
     entities: Mapping[str, Key]
     features: tuple[ExplainedFeature, ...]
     inputs: tuple[ExplainedInput, ...]
+    shapes: Mapping[str, str]
     query: CompiledTrainingSet
 
 
@@ -80,18 +82,19 @@ def explain(manifest: SemanticManifest, request: TrainingSetRequest, dialect: st
         spine=request.spine.relation,
         at=request.spine.at,
         entities=dict(request.spine.entities),
-        features=tuple(ExplainedFeature(f.name, f.text, _reasons(f)) for f in query.features),
+        features=tuple(ExplainedFeature(f.name, f.text, _choices(f)) for f in query.features),
         inputs=tuple(ExplainedInput(m.name, m.relation.name, _known(m, metrics)) for m in models),
+        shapes={shape: _WHAT[shape] for shape in dict.fromkeys(s for f in query.features for s in f.shapes)},
         query=query,
     )
 
 
-def _reasons(feature: CompiledFeature) -> dict[str, str]:
-    """Why each shape, and what else there was."""
-    found: dict[str, str] = {shape: _WHY[shape] for shape in feature.shapes}
+def _choices(feature: CompiledFeature) -> dict[str, str]:
+    """By shape, what it costs and what else there was; nothing where there was no choice."""
+    found: dict[str, list[str]] = {shape: [] for shape in feature.shapes}
     for choice in feature.choices:
-        found[choice.shape] += f" ({choice})"
-    return found
+        found[choice.shape].append(str(choice))
+    return {shape: " / ".join(choices) for shape, choices in found.items()}
 
 
 def _known(model: SemanticModel, metrics: list[Metric]) -> str:

@@ -81,12 +81,15 @@ def test_explain_tells_shapes_and_since_when_rows_are_known() -> None:
     [found] = json.loads(told.output)
     assert found["spine"] == "labels"
     assert [f["name"] for f in found["features"]] == ["thing__total__7d"]
-    [(shape, why)] = found["features"][0]["shapes"].items()
-    assert shape == "rows"
-    assert "unknown types" in why
+    assert found["features"][0]["shapes"] == {
+        "rows": "cost what each window holds; not differences: the type of its value is not known; "
+        "not lifetimes: the type of its value is not known"
+    }
+    assert "unknown types" in found["shapes"]["rows"]
     assert found["inputs"] == [{"semantic_model": "events", "relation": "events", "known": "at known_at"}]
     shown = run("explain", "whole").output
-    assert "thing__total__7d: thing.total over 7 days" in shown
+    assert "thing__total__7d: thing.total over 7 days\n    rows: cost what each window holds; not diff" in shown
+    assert "shapes\n  rows: from the rows of each window" in shown
     assert "events: rows of events, known at known_at" in shown
 
 
