@@ -24,7 +24,7 @@ from penstock.training_sets.kinds import declared_types
 from penstock.training_sets.knowledge import Clock, clock_of
 from penstock.training_sets.labels import Label, Matured, settling_time, window_ahead
 from penstock.training_sets.request import CompiledFeature, TrainingSetRequest
-from penstock.training_sets.shapes import Choice, choose
+from penstock.training_sets.shapes import Choice, choose, shapes_of
 from penstock.training_sets.sql import qualified, user_column
 from penstock.training_sets.values import LookUp, Newest, Total, Value
 
@@ -197,16 +197,11 @@ class Resolver:
         test = all_of(conditions if there is None else [there, *conditions])
         bare = scope.value(spec.expr, f"metric {metric.name}")
         clock = self._clock(model, scope.time(), metric)
-        choice = choose(
-            aggregate(spec.agg),
-            bare,
-            clock,
-            declared_types(self.request.types, model.relation.name) or {},
-            windowed=wanted.window is not None,
-            dialect=self.dialect,
-            asked=wanted.by,
-            where=where,
-        )
+        types = declared_types(self.request.types, model.relation.name) or {}
+        windowed = wanted.window is not None
+        law = aggregate(spec.agg)
+        found = shapes_of(law, bare, clock, types, windowed=windowed, dialect=self.dialect, where=where)
+        choice = choose(found, wanted.by, where=where)
         total = Total(model.name, wanted.entity, when(test, bare), spec, clock, wanted.window, choice.shape)
         self.choices[total] = choice
         return total

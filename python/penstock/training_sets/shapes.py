@@ -67,38 +67,22 @@ def shape_of(text: str | None, where: str) -> Shape | None:
     raise UnknownNameError.of("shape", text, COST, where=where)
 
 
-def choose(
-    law: Aggregate,
-    value: exp.Expr,
-    clock: Clock,
-    types: Mapping[str, str],
-    *,
-    windowed: bool,
-    dialect: Dialect,
-    asked: Shape | None,
-    where: str,
-) -> Choice:
-    """The shape by which an aggregate of rows is computed.
+def choose(found: Mapping[Shape, str | None], asked: Shape | None, *, where: str) -> Choice:
+    """The shape that costs least, or the one that is asked for.
 
     Args:
-        law: The aggregate.
-        value: What it is taken of, over the columns of the fact.
-        clock: The times of the fact's rows.
-        types: The types of its columns, as far as they are known.
-        windowed: Whether it is over a window; else over all that came before.
-        dialect: The dialect compiled to.
+        found: The shapes there are, as `shapes_of` gives them.
         asked: The shape that is asked for.
         where: Where, for errors.
 
     Raises:
-        InvalidRequestError: The shape that is asked for does not give the value, or none does.
+        InvalidRequestError: The shape that is asked for does not give the value.
     """
-    found = _exact(law, value, clock, types, windowed=windowed, dialect=dialect, where=where)
     exact = [shape for shape, why_not in found.items() if why_not is None]
     refused = {shape: why_not for shape, why_not in found.items() if why_not is not None}
     if asked is not None and asked not in exact:
         raise InvalidRequestError(
-            f"it can't be computed by {asked}: {refused.get(asked, f'a {law.name} has no such shape here')}",
+            f"it can't be computed by {asked}: {refused.get(asked, 'it has no such shape')}",
             where=where,
             fix=f"leave it out, or ask for one of {', '.join(exact)}",
         )
@@ -107,7 +91,7 @@ def choose(
     return Choice(shape, tuple(s for s in exact if s != shape), refused)
 
 
-def _exact(
+def shapes_of(
     law: Aggregate,
     value: exp.Expr,
     clock: Clock,
@@ -117,7 +101,20 @@ def _exact(
     dialect: Dialect,
     where: str,
 ) -> dict[Shape, str | None]:
-    """The shapes there are, each with why it does not give the very value; None where it does."""
+    """The shapes of an aggregate of rows, each with why it does not give the very value; None where it does.
+
+    Args:
+        law: The aggregate.
+        value: What it is taken of, over the columns of the fact.
+        clock: The times of the fact's rows.
+        types: The types of its columns, as far as they are known.
+        windowed: Whether it is over a window; else over all that came before.
+        dialect: The dialect compiled to.
+        where: Where, for errors.
+
+    Raises:
+        InvalidRequestError: There is none.
+    """
     if law.by_key:
         return {"lifetimes": None, "rows": None}
     if not windowed and not law.parts:

@@ -72,7 +72,7 @@ def test_a_shape_in_the_text() -> None:
         ("thing.total over 7 seconds by latest", UnknownNameError, "unknown shape 'latest'"),
         ("thing.weight over 7 seconds by lifetimes", InvalidRequestError, "by lifetimes: doubles can't be taken back"),
         ("thing.total over 7 seconds by differences", InvalidRequestError, "not all known so long after their event"),
-        ("thing.total to date by lifetimes", InvalidRequestError, "a sum has no such shape here"),
+        ("thing.total to date by lifetimes", InvalidRequestError, "by lifetimes: it has no such shape"),
         ("thing.readings.value by rows", InvalidRequestError, "the newest value is computed in one way"),
     ],
 )
