@@ -2,8 +2,14 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
-# Tests that take too long for each change; check-clients runs them.
-HEAVY := tests/training_sets tests/spark/test_upkeep.py tests/spark/test_readers.py
+# What takes too long for each change; check-clients runs it.
+# - test_standalone.py builds the whole demo once more, on a cluster; test_cluster.py builds through a server, too.
+# - test_training_refresh.py makes eight builds; tests/unit/training_sets/test_refresh.py has the SQL of a refresh.
+# - test_leakage.py builds sets that leak; tests/unit/training_sets has each of its tests on DuckDB.
+# - test_upkeep.py looks into every table of the demo, often; test_training_records.py maintains pinned versions, too.
+# - test_readers.py reads each version of many tables; tests/unit/readers reads others.
+HEAVY := tests/servers/test_standalone.py tests/training_sets/test_training_refresh.py \
+  tests/training_sets/test_leakage.py tests/spark/test_upkeep.py tests/spark/test_readers.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training clean
 
@@ -39,7 +45,7 @@ test: lint ## The test suite, in two processes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv-clients/$* -r $<
 	touch $@
 
-check-clients: setup .venv-clients/torch/.ready ## What is too heavy for test: builds of small projects, and torch, which this installs
+check-clients: setup .venv-clients/torch/.ready ## What is too heavy for test: more builds, and torch, which this installs
 	$(BIN)/pytest $(HEAVY)
 	PYTHONPATH=.venv-clients/torch $(BIN)/pytest tests/clients
 

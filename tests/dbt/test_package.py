@@ -25,6 +25,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from places import SHORT_LIVED
+
 ROOT = Path(__file__).parents[2]
 CONSUMERS = Path(__file__).parent / "consumers"
 
@@ -119,8 +121,7 @@ def build(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[s
             "PENSTOCK_HOME": str(home),
             "PENSTOCK_DRIVER_MEMORY": "1g",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            # A JVM that lives for half a minute is faster without its second compiler.
-            "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1",
+            **SHORT_LIVED,
         }
         for command in ("deps", "build"):
             run(python, "-m", "dbt.cli.main", command, "--no-use-colors", at=folder, **environment)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from outcomes import Commands, DiskFull, Interrupted, Outcome, jvm_of, outcome, until
 
-from places import Place, make_place
+from places import SHORT_LIVED, Place, make_place
 
 HERE = Path(__file__).parent
 CONSUMER = HERE.parent / "dbt" / "consumers" / "shops" / "models"
@@ -29,8 +29,7 @@ def make_project(folder: Path) -> Place:
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     project = make_project(tmp_path_factory.mktemp("errors"))
-    # A JVM that lives for some seconds is faster without its second compiler.
-    return project.with_variables({"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"})
+    return project.with_variables(SHORT_LIVED)
 
 
 @pytest.fixture(scope="session")
@@ -74,9 +73,7 @@ def next_build(built: Place, interrupted: Interrupted) -> Outcome:
 def commands(built: Place, next_build: Outcome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     running = Commands(built, tmp_path_factory.mktemp("mark") / "slowly")
     yield running
-    assert running.process.stdin is not None
-    running.process.stdin.close()
-    running.process.wait(300)
+    running.end()
 
 
 @pytest.fixture(scope="session")

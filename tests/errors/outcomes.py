@@ -40,9 +40,10 @@ def jvm_of(pid: int) -> int:
 
 
 class Commands:
-    """`penstock` commands that share one Spark (see commands.py)."""
+    """Commands of `penstock` and dbt that share one Spark (see commands.py)."""
 
     def __init__(self, place: Place, mark: Path) -> None:
+        self.place = place
         self.mark = mark
         environment = {**place.environment, "SLOWLY_FROM_200": str(mark)}
         self.process = subprocess.Popen(
@@ -63,6 +64,11 @@ class Commands:
             self.mark.unlink()
         answer = json.loads(self.process.stdout.readline())
         return Outcome(answer["code"], answer["out"] + answer["err"])
+
+    def end(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(300)
 
 
 @dataclass(frozen=True)

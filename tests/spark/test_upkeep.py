@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from penstock.engines.maintain import Upkeep, maintain, recorded_pins
+from penstock.engines.maintain import Clone, Upkeep, maintain, recorded_pins
 from penstock.engines.reproduce import OLD_VERSIONS
 from penstock.engines.spark import with_settings
 from penstock.maintenance import Policy
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+Found = tuple[dict[str, dict[int, str]], list[Clone]]
+RETENTION = "spark.databricks.delta.retentionDurationCheck.enabled"
 SUMS = {0: 45, 1: 145, 2: 245, 3: 345, 4: 445}
 
 
@@ -43,11 +45,14 @@ def pinned(spark: SparkSession, version: int, name: str = "upkeep.made") -> None
     spark.sql(f"CREATE OR REPLACE TABLE {name} USING DELTA TBLPROPERTIES ({properties}) AS SELECT 1 AS x")
 
 
-def kept(spark: SparkSession, **policy: Any) -> Upkeep:
+def kept(spark: SparkSession, found: Found | None = None, *, dry_run: bool = False, **policy: Any) -> Upkeep:
+    """What upkeep does, or would do; the session's settings are as before."""
     time.sleep(1.1)  # what has just ceased to be held gets older than the policy says
-    found = recorded_pins(spark)
-    done = maintain(spark, Policy("upkeep.facts", keep=Duration(1, "second"), **policy), *found, dry_run=False)
+    declared = Policy("upkeep.facts", keep=Duration(1, "second"), **policy)
+    retention = spark.conf.get(RETENTION, None)
+    done = maintain(spark, declared, *(found or recorded_pins(spark)), dry_run=dry_run)
     assert done is not None
+    assert spark.conf.get(RETENTION, None) == retention
     return done
 
 
@@ -71,51 +76,49 @@ def files(spark: SparkSession, table: str) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*.parquet")}
 
 
-def test_without_records_all_that_is_old_goes(spark: SparkSession, facts: str) -> None:
-    done = kept(spark)
-    assert readable(spark) == {4: SUMS[4]}
-    assert done.kept == []
+def state(spark: SparkSession, table: str) -> tuple[dict[str, bytes], int]:
+    """Its files, and how many versions it has."""
+    return files(spark, table), spark.sql(f"DESCRIBE HISTORY {table}").count()
 
 
-def test_a_recorded_version_stays_and_those_around_it_go(spark: SparkSession, facts: str) -> None:
+def test_a_recorded_version_stays_until_nobody_records_it(spark: SparkSession, facts: str) -> None:
     pinned(spark, 1)
     done = kept(spark)
     assert readable(spark) == {1: SUMS[1], 4: SUMS[4]}
     assert done.kept == ["version 1 for training set upkeep.made"]
     spark.sql("DROP TABLE upkeep.made")
-    kept(spark)
+    assert kept(spark).kept == []
     assert readable(spark) == {4: SUMS[4]}
 
 
-def test_records_of_several_tables_stay(spark: SparkSession, facts: str) -> None:
+def test_records_of_several_tables_and_a_registered_model_stay(spark: SparkSession, facts: str) -> None:
     pinned(spark, 0)
     pinned(spark, 2, "upkeep.other")
     pinned(spark, 2, "upkeep.third")
-    assert kept(spark).kept == [
+    pins, clones = recorded_pins(spark)
+    pins["upkeep.facts"][3] = "model m version 1"
+    assert kept(spark, (pins, clones)).kept == [
         "version 0 for training set upkeep.made",
         "version 2 for training set upkeep.other, training set upkeep.third",
+        "version 3 for model m version 1",
     ]
-    assert readable(spark) == {v: SUMS[v] for v in (0, 2, 4)}
+    assert readable(spark) == {v: SUMS[v] for v in (0, 2, 3, 4)}
 
 
-def test_a_registered_model_keeps_what_it_was_trained_on(spark: SparkSession, facts: str) -> None:
-    time.sleep(1.1)
-    policy = Policy(facts, keep=Duration(1, "second"))
-    done = maintain(spark, policy, {"upkeep.facts": {3: "model m version 1"}}, [], dry_run=False)
-    assert done is not None
-    assert done.kept == ["version 3 for model m version 1"]
-    assert readable(spark) == {3: SUMS[3], 4: SUMS[4]}
-
-
-def test_optimize_and_clustering_keep_it_too(spark: SparkSession, facts: str) -> None:
+def test_optimize_and_clustering_keep_it_too_and_a_dry_run_only_tells(spark: SparkSession, facts: str) -> None:
     pinned(spark, 1)
-    done = kept(spark, optimize=True, cluster_by=("part",))
-    assert done.done[0] == "ALTER TABLE upkeep.facts CLUSTER BY (`part`)"
-    assert done.done[1] == "OPTIMIZE upkeep.facts"
+    found, before = recorded_pins(spark), state(spark, facts)
+    policy: dict[str, Any] = {"optimize": True, "cluster_by": ("part",)}
+    told = kept(spark, found, dry_run=True, **policy)
+    assert state(spark, facts) == before
+    done = kept(spark, found, **policy)
+    assert done == told
+    assert done.done[:2] == ["ALTER TABLE upkeep.facts CLUSTER BY (`part`)", "OPTIMIZE upkeep.facts"]
+    assert [what.split()[0] for what in done.done] == ["ALTER", "OPTIMIZE", "VACUUM"]
     detail = spark.sql("DESCRIBE DETAIL upkeep.facts").collect()[0]
     assert (detail["clusteringColumns"], detail["numFiles"]) == (["part"], 1)
     assert readable(spark)[1] == SUMS[1]
-    assert "ALTER TABLE" not in kept(spark, optimize=True, cluster_by=("part",)).done[0]
+    assert "ALTER TABLE" not in kept(spark, found, **policy).done[0]
 
 
 def test_clones_keep_their_files_as_long_as_they_live(spark: SparkSession, facts: str) -> None:
@@ -132,7 +135,7 @@ def test_clones_keep_their_files_as_long_as_they_live(spark: SparkSession, facts
 
 
 def test_what_is_written_to_a_clone_and_its_end_leave_the_source_as_it_was(spark: SparkSession, facts: str) -> None:
-    before, version = files(spark, facts), spark.sql(f"DESCRIBE HISTORY {facts}").count()
+    before = state(spark, facts)
     spark.sql("CREATE SCHEMA experiment")
     spark.sql("CREATE TABLE experiment.facts SHALLOW CLONE upkeep.facts")
     spark.sql("UPDATE experiment.facts SET id = 0")
@@ -140,30 +143,11 @@ def test_what_is_written_to_a_clone_and_its_end_leave_the_source_as_it_was(spark
     policy = Policy("experiment.facts", optimize=True, keep=Duration(1, "second"))
     time.sleep(1.1)
     maintain(spark, policy, *recorded_pins(spark), dry_run=False)
-    assert files(spark, facts) == before
+    assert state(spark, facts) == before
     spark.sql("DROP SCHEMA experiment CASCADE")
-    assert files(spark, facts) == before
-    assert spark.sql(f"DESCRIBE HISTORY {facts}").count() == version
+    assert state(spark, facts) == before
     assert readable(spark) == SUMS
-
-
-def test_a_dry_run_changes_nothing(spark: SparkSession, facts: str) -> None:
-    before, version = files(spark, facts), spark.sql(f"DESCRIBE HISTORY {facts}").count()
-    policy = Policy(facts, optimize=True, cluster_by=("part",), keep=Duration(1, "second"))
-    time.sleep(1.1)
-    done = maintain(spark, policy, {"upkeep.facts": {1: "x"}}, [], dry_run=True)
-    assert done is not None
-    assert [what.split()[0] for what in done.done] == ["ALTER", "OPTIMIZE", "VACUUM"]
-    assert files(spark, facts) == before
-    assert spark.sql(f"DESCRIBE HISTORY {facts}").count() == version
 
 
 def test_a_table_that_is_not_there_is_passed_over(spark: SparkSession) -> None:
     assert maintain(spark, Policy("upkeep.none", optimize=True), {}, [], dry_run=False) is None
-
-
-def test_the_settings_are_as_before(spark: SparkSession, facts: str) -> None:
-    name = "spark.databricks.delta.retentionDurationCheck.enabled"
-    before = spark.conf.get(name, None)
-    kept(spark)
-    assert spark.conf.get(name, None) == before

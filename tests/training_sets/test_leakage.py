@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.places import ROOT, Place, outside
+from tests.places import ROOT, SHORT_LIVED, Place, outside
 
 CONSUMER = Path(__file__).parent / "harbour"
 ALL = {"no_leakage", "point_in_time_sql", "no_telltale_feature"}
@@ -52,8 +52,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     profile = (ROOT / "profiles.example.yml").read_text()
     (folder / "profiles.yml").write_text(re.sub(r"^penstock:", "harbour:", profile, flags=re.M))
     home = {"PENSTOCK_HOME": str(folder / "home"), "PENSTOCK_PACKAGE": str(ROOT), "PENSTOCK_DRIVER_MEMORY": "1g"}
-    # a JVM that lives for some minutes, over small data, is faster without its second compiler
-    place = Place(folder, {**outside(), **home, "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"})
+    place = Place(folder, {**outside(), **home, **SHORT_LIVED})
     deps = place.dbt("deps")
     assert deps.returncode == 0, deps.stdout + deps.stderr
     done = place.dbt("build", "--no-use-colors")

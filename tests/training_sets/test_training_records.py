@@ -1,6 +1,7 @@
 """What a training set was made from, in its table; and that it can be made again, whatever became of its inputs.
 
-One small project (tests/dbt/sets) is built, its inputs are changed in every way, and commands run as a user runs them.
+One small project (`sets`) is built, its inputs are changed in every way, and commands run as a user runs them: in one
+process, and in another one where something must not depend on what the first one knows.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,11 @@ from typing import Any
 import pytest
 import yaml
 
-from places import Place, make_place
+from places import SHORT_LIVED, Place, make_place
 
 sys.path.append(str(Path(__file__).parents[1] / "errors"))
 
-from outcomes import Commands, Outcome, outcome
+from outcomes import Commands, Outcome
 
 HERE = Path(__file__).parent
 
@@ -35,6 +36,7 @@ class Told:
     """How each command ended, by a name for what it is to show; and what lay in tables' folders at some moments."""
 
     place: Place
+    running: Commands
     by_name: dict[str, Outcome] = field(default_factory=dict)
     files: dict[str, Files] = field(default_factory=dict)
 
@@ -54,13 +56,13 @@ def sql_text(text: str) -> str:
 
 
 def run_all(told: Told, commands: dict[str, tuple[str, ...]]) -> None:
-    """Run commands in one process, each one's name by what it is to show."""
-    running = Commands(told.place, told.place.folder / "mark")
+    """Run commands in the process that runs, each one's name by what it is to show."""
     for name, command in commands.items():
-        told.by_name[name] = running.run(*command)
-    assert running.process.stdin is not None
-    running.process.stdin.close()
-    running.process.wait(300)
+        told.by_name[name] = told.running.run(*command)
+
+
+def dbt(told: Told, *words: str) -> Outcome:
+    return told.running.run("dbt", *words, "--no-use-colors")
 
 
 def change_profile(place: Place, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -99,13 +101,18 @@ PIECES = "SELECT count(*) AS n, sum(pieces) AS pieces, sum(weight) AS weight FRO
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Told:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     place = make_place(tmp_path_factory.mktemp("sets"), HERE / "sets")
-    place = place.with_variables({"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"})
-    told = Told(place)
-    told.by_name["build"] = outcome(place.dbt("build", "--no-use-colors"))
+    place = place.with_variables(SHORT_LIVED)
+    told = Told(place, process_of(place))
+    told.by_name["build"] = dbt(told, "build")
     assert told.by_name["build"].code == 0, told.by_name["build"].said
-    return told
+    yield told
+    told.running.end()
+
+
+def process_of(place: Place) -> Commands:
+    return Commands(place, place.folder / "mark")
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +132,7 @@ def changed(built: Told) -> Told:
         commands |= {f"{table} {i}": ("sql", change.format(table, table)) for i, change in enumerate(changes)}
     commands |= {
         "after": REBUILD,
+        "partitions as before": ("sql", "SET spark.sql.shuffle.partitions = 4"),
         "into": ("training", "rebuild", "training", "--into", "training_again"),
         "into, missing": ("sql", "SELECT * FROM training EXCEPT ALL SELECT * FROM training_again", "--json"),
         "into, added": ("sql", "SELECT * FROM training_again EXCEPT ALL SELECT * FROM training", "--json"),
@@ -151,7 +159,7 @@ def experiment(changed: Told) -> Told:
         "clone": ("clone", "--state", "state", "--target", "experiment", "--select", *sources),
         "run on clones": ("run", "--target", "experiment", "--select", "training"),
     }.items():
-        changed.by_name[name] = outcome(place.dbt(*words, "--no-use-colors"))
+        changed.by_name[name] = dbt(changed, *words)
     changed.files["cloned"] = {**files_of(place, *sources, schema="experiment.db")}
     commands: dict[str, tuple[str, ...]] = {
         "clone is written": ("sql", "UPDATE experiment.orders SET pieces = 0"),
@@ -162,7 +170,7 @@ def experiment(changed: Told) -> Told:
     }
     run_all(changed, commands)
     changed.files["after"] = files_of(place, *sources)
-    assert place.dbt("parse").returncode == 0
+    assert dbt(changed, "parse").code == 0
     return changed
 
 
@@ -201,12 +209,14 @@ def rebuilt(tampered: Told) -> Told:
     """A build that fails, and a rebuild in a process of its own, with other partitions and other definitions."""
     place = tampered.place
     models = place.folder / "models" / "orders.yml"
-    change_profile(place, with_seven_partitions)
-    tampered.by_name["tests"] = outcome(place.dbt("test", "--no-use-colors"))
-    tampered.by_name["failing build"] = outcome(place.dbt("run", "--no-use-colors", "--select", "training"))
+    tampered.by_name["tests"] = dbt(tampered, "test")
+    tampered.by_name["failing build"] = dbt(tampered, "run", "--select", "training")
     models.write_text(models.read_text().replace("agg: sum\n        expr: pieces", "agg: max\n        expr: pieces"))
-    assert place.dbt("parse").returncode == 0
-    tampered.by_name["fresh"] = outcome(place.penstock(*REBUILD))
+    assert dbt(tampered, "parse").code == 0
+    tampered.running.end()
+    change_profile(place, with_seven_partitions)
+    tampered.running = process_of(place)
+    tampered.by_name["fresh"] = tampered.running.run(*REBUILD)
     return tampered
 
 

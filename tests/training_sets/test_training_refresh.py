@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from places import make_place
+from places import SHORT_LIVED, make_place
 
 HERE = Path(__file__).parent
 
@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     place = make_place(tmp_path_factory.mktemp("refreshed"), HERE / "refreshed")
-    place = place.with_variables({"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"})
+    place = place.with_variables(SHORT_LIVED)
     done = place.run(sys.executable, str(HERE / "refreshing.py"))
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout[done.stdout.index('{"first"') :])

@@ -62,8 +62,8 @@ def recorded_pins(spark: SparkSession) -> tuple[dict[str, dict[int, str]], list[
     """The versions that training sets in any schema were made from, and the shallow clones that there are."""
     pins: dict[str, dict[int, str]] = {}
     clones: list[Clone] = []
-    for name in _delta_tables(spark):
-        record = record_of(spark.sql(f"DESCRIBE DETAIL {name}").collect()[0]["properties"])
+    for name, detail in _delta_tables(spark):
+        record = record_of(detail["properties"])
         for table, version in (record.inputs if record else {}).items():
             if version is not None:
                 others = pins.setdefault(plain(table), {})
@@ -218,12 +218,13 @@ def _name(file: str) -> str:
     return file.rpartition("/")[2]
 
 
-def _delta_tables(spark: SparkSession) -> Iterator[str]:
+def _delta_tables(spark: SparkSession) -> Iterator[tuple[str, Row]]:
     for schema in spark.sql("SHOW SCHEMAS").collect():
         for row in spark.sql(f"SHOW TABLES IN `{schema[0]}`").where("NOT isTemporary").collect():
             name = f"`{row['namespace']}`.`{row['tableName']}`"
-            if _detail(spark, name) is not None:
-                yield name
+            detail = _detail(spark, name)
+            if detail is not None:
+                yield name, detail
 
 
 def _detail(spark: SparkSession, name: str) -> Any:
