@@ -26,8 +26,6 @@ sys.path.append(str(Path(__file__).parents[1] / "errors"))
 from outcomes import Commands, Outcome
 
 HERE = Path(__file__).parent
-
-
 Files = dict[str, bytes]
 
 
