@@ -198,7 +198,7 @@ class TrainingSets:
         from penstock.project_backfill import backfill
 
         table, asked = self._node(name)["relation_name"], self.asked(name)
-        return backfill(self._project.spark, table, asked, (first, after), step, self._doing)
+        return backfill(self._project.spark, table, asked, self._of_model(name), (first, after), step, self._doing)
 
     def built(self, name: str) -> TrainingSet:
         """The training set of a dbt model as its last build left it. Spark is started.

@@ -111,7 +111,18 @@ def backfills() -> dict[str, Any]:
     table = project.spark.table("backfilled")
     apart = table.exceptAll(project.spark.sql(wanted)).count() + project.spark.sql(wanted).exceptAll(table).count()
     other = sets.backfill("backfilled", datetime(2026, 1, 10), datetime(2026, 1, 24), week)
+    project.spark.sql("DROP TABLE backfilled")
+    project.spark.sql("ALTER TABLE orders SET TBLPROPERTIES (delta.enableChangeDataFeed = true)")
+    everything = (datetime(2026, 1, 1), datetime(2026, 3, 1), Duration(30, "day"))
+    all_rows = [sets.backfill("backfilled", *everything) for _ in range(2)]
+    history = project.spark.sql("DESCRIBE HISTORY backfilled").count()
+    project.spark.sql("UPDATE orders SET pieces = 97 WHERE order_id = 1004")
     return {
+        "recorded": [run.recorded for run in (*runs, other, *all_rows)],
+        "history": history,
+        "whole": state(project, "backfilled"),
+        "refreshed": built("build", "--select", "backfilled")["said"],
+        "after": state(Project(), "backfilled"),
         "left": left,
         "runs": [[run.written, run.found] for run in (*runs, other)],
         "apart": apart,

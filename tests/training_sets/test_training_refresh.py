@@ -89,3 +89,13 @@ def test_a_backfill_goes_on_where_it_broke(outcomes: dict[str, Any]) -> None:
     assert found["apart"] == 0
     assert found["new visits"] == 3  # only the other range has seen them
     assert found["commits"] == 7
+
+
+def test_a_backfill_of_all_rows_is_a_build_that_goes_on(outcomes: dict[str, Any]) -> None:
+    found = outcomes["backfills"]
+    assert found["recorded"] == [False, False, False, True, True]
+    assert found["history"] == 4  # made, two slices, the record; the second run changes nothing
+    assert found["whole"]["same"] > 200
+    assert "backfilled: refreshed after changed rows" in found["refreshed"]
+    assert found["after"]["operations"] == ["SET TBLPROPERTIES", "MERGE"]
+    assert 0 < found["after"]["merged"] < found["whole"]["same"] == found["after"]["same"]

@@ -165,6 +165,8 @@ def backfill(name: str, first: str, after: str, step: str, target: str | None, a
         click.echo(of_objects([asdict(made)]))
         return
     click.echo(f"{made.table}: {made.written} slices written, {made.found} were there")
+    if not made.recorded:
+        click.echo("  no record: the set has rows outside of the range, so that its next build is a whole one")
 
 
 @training.command()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlglot import exp
+
 from penstock.engines.spark import with_settings
 from penstock.engines.told import told
 from penstock.errors import EnvironmentProblem, InvalidRequestError, PenstockError
@@ -154,6 +156,15 @@ def _missing_on_disk(spark: SparkSession, relation: str, version: int | None) ->
 
 def _at(spark: SparkSession, relation: str, version: int | None) -> DataFrame:
     return spark.sql(f"SELECT * FROM {relation} VERSION AS OF {version}")
+
+
+def write_record(spark: SparkSession, table: str, record: Record) -> None:
+    """Give a table the record of what it was made from, in one commit."""
+    pairs = (
+        f"{exp.Literal.string(name).sql('spark')} = {exp.Literal.string(value).sql('spark')}"
+        for name, value in record.properties().items()
+    )
+    spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({', '.join(pairs)})")
 
 
 def checksum_of(frame: DataFrame) -> tuple[int, str]:
