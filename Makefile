@@ -3,12 +3,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 # What takes too long for each change; check-clients runs it.
-# - test_standalone.py builds the whole demo once more, on a cluster; test_cluster.py builds through a server, too.
+# - test_standalone.py builds the whole demo once more, on a cluster; test_cluster.py builds a project through a server.
+#   test_thrift.py and test_logins.py have the server itself.
 # - test_training_refresh.py makes eight builds; tests/unit/training_sets/test_refresh.py has the SQL of a refresh.
 # - test_leakage.py builds sets that leak; tests/unit/training_sets has each of its tests on DuckDB.
 # - test_upkeep.py looks into every table of the demo, often; test_training_records.py maintains pinned versions, too.
 # - test_readers.py reads each version of many tables; tests/unit/readers reads others.
-HEAVY := tests/servers/test_standalone.py tests/training_sets/test_training_refresh.py \
+HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/training_sets/test_training_refresh.py \
   tests/training_sets/test_leakage.py tests/spark/test_upkeep.py tests/spark/test_readers.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training clean
