@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 from brute_force import Row, World, merged, random_world
+from composite import PARTS, with_pairs
 from engine import COLUMNS, duckdb_of, moment, table_rows
 from worlds import TYPES, manifest
 
@@ -77,13 +78,13 @@ def _refreshed(
     before: World, after: World, changes: Changes, request: TrainingSetRequest, key: tuple[str, ...] = ("label_id",)
 ) -> tuple[list[Any], list[Any], int]:
     """The rows of a refresh merged into the former set, those of a full build, and how many were computed."""
-    full = compile_training_set(manifest(), request, "duckdb").sql
+    full = compile_training_set(with_pairs(), request, "duckdb").sql
     built = duckdb_of(before).sql(full).to_arrow_table()
     connection = _with_changes(after, changes)
     connection.register("former", built)
     connection.execute("CREATE TABLE built AS SELECT * FROM former")
     queries = {table: f"SELECT * FROM changed_{table}" for table in changes.images}
-    part = compile_refresh(manifest(), request, "duckdb", built="built", unique_key=key, changes=queries)
+    part = compile_refresh(with_pairs(), request, "duckdb", built="built", unique_key=key, changes=queries)
     connection.execute(f"CREATE TABLE part AS {part.sql}")
     connection.execute("DELETE FROM built WHERE label_id IN (SELECT label_id FROM part)")
     connection.execute("INSERT INTO built SELECT * FROM part")
@@ -104,6 +105,18 @@ def _once(world: World) -> World:
     """Without spine rows that occur twice: those can't be told apart by a key."""
     world.labels = list({label["label_id"]: label for label in world.labels}.values())
     return world
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_refresh_by_keys_of_several_columns(seed: int) -> None:
+    rng = Random(seed)
+    before = _once(merged(random_world(Random(100 * seed + i), most=18) for i in range(10)))
+    after, changes = _changed(rng, before, share=0.1)
+    spine = replace(SPINE, entities={"pair": PARTS})
+    texts = ("pair.total over 7 seconds", "pair.mean to date", "pair.events.n within 5 seconds")
+    found, wanted, computed = _refreshed(before, after, changes, TrainingSetRequest(spine, texts, types=TYPES))
+    assert found == wanted
+    assert 0 < computed < len(wanted)
 
 
 @pytest.mark.parametrize("inclusive", [False, True])
