@@ -68,7 +68,7 @@ bench-training: setup .venv-peers/feast/.ready ## What training sets cost to run
 	$(BIN)/python -m benchmarks.training $(ARGS)
 
 lock: ## Resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra demo --extra readers --group dev --overrides overrides.txt --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra demo --extra readers --extra engines --group dev --overrides overrides.txt --universal --python-version 3.11 \
 	  --no-header --no-emit-index-url --upgrade -o requirements.lock
 
 clean: ## Remove everything that was made here

@@ -1,0 +1,110 @@
+"""What a model takes and gives, and the one shape in which every engine scores it.
+
+A `Description` is known when a version is registered, before a row is scored, and travels as JSON with the version's
+files. A `Predictor` is what an engine makes of a version in a worker: MLflow's own object called natively, or a faster
+equal of it (`linear`, `trees`, ONNX Runtime).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    Column = pa.Array | np.ndarray[Any, Any]
+
+# From the inputs (one column an input, in the order of the description, in Arrow's type of its SQL type, with NULLs)
+# and the call's params to the fields of the description, each as long as the table. `probabilities` is a float64
+# matrix of one column a class, a field of type ARRAY a matrix or an Arrow list array, any other field one column.
+Predictor = Callable[["pa.Table", Mapping[str, Any]], Mapping[str, "Column"]]
+
+
+@dataclass(frozen=True)
+class Input:
+    """One argument of a model.
+
+    Attributes:
+        name: Its name; SQL compares it without regard to case.
+        type: Its SQL type in Spark's words: DOUBLE, STRING, ARRAY<FLOAT>, ….
+        required: Whether a NULL was never seen in training.
+        comment: What it means, for people.
+    """
+
+    name: str
+    type: str
+    required: bool
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Param:
+    """One parameter of MLflow's signature, which a call may set and which is the same for all rows of a call.
+
+    Attributes:
+        name: Its name.
+        type: Its SQL type.
+        default: What it is where a call does not say.
+    """
+
+    name: str
+    type: str
+    default: Any
+
+
+@dataclass(frozen=True)
+class Field:
+    """One thing that a model gives for a row: its name and its SQL type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a version of a model takes and gives.
+
+    Attributes:
+        inputs: In the order of the signature.
+        fields: What it gives, without the probabilities: `prediction` for a regressor, a text or a vector; `label` for a
+            classifier; each output by its name for a model with several.
+        classes: The names of a classifier's classes in the order of its probabilities; none where it has none.
+        params: What a call may set.
+    """
+
+    inputs: tuple[Input, ...]
+    fields: tuple[Field, ...]
+    classes: tuple[str, ...] = ()
+    params: tuple[Param, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """For a JSON file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """The inverse of `as_json`."""
+        return cls(
+            inputs=tuple(Input(**each) for each in told["inputs"]),
+            fields=tuple(Field(**each) for each in told["fields"]),
+            classes=tuple(told["classes"]),
+            params=tuple(Param(**each) for each in told["params"]),
+        )
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A version in memory, ready to score.
+
+    Attributes:
+        description: What it takes and gives.
+        predict: Scores a table.
+        size: Bytes of memory that it holds, as well as can be told.
+    """
+
+    description: Description
+    predict: Predictor
+    size: int
