@@ -22,9 +22,10 @@ _NEEDED = ("spine", "at", "entities", "features")
 
 def add_edges(manifest: Any) -> None:
     """Add the edges to every node with requests, and remember the project's functions for the session."""
-    from dbt_penstock import generated_tests, session
+    from dbt_penstock import functions, generated_tests, session
 
     session.remember_functions([function.to_dict() for function in manifest.functions.values()])
+    declaring = functions.check(manifest.nodes.values())
     asking = [node for node in manifest.nodes.values() if _asks(node)]
     if not asking:
         return
@@ -33,7 +34,7 @@ def add_edges(manifest: Any) -> None:
         try:
             _find_spines(node, manifest)
             for request in requests_in(node.config.meta):
-                _extend(node.depends_on.nodes, _needed(request, definitions, manifest, node))
+                _extend(node.depends_on.nodes, _needed(request, definitions, manifest, node, declaring))
         except PenstockError as error:
             raise DbtRuntimeError(f"{node.original_file_path}: {error}") from error
     generated_tests.add_tests(manifest, [node for node in asking if _sets_of(node)])
@@ -90,9 +91,12 @@ def _spine_in_yaml(node: Any, given: Any, manifest: Any) -> str | None:
     return relation
 
 
-def _needed(request: Mapping[str, Any], definitions: Any, manifest: Any, node: Any) -> Iterable[str]:
+def _needed(
+    request: Mapping[str, Any], definitions: Any, manifest: Any, node: Any, declaring: Mapping[str, str]
+) -> Iterable[str]:
     if request["kind"] == "predict":
-        return _training_node(request["model"], manifest)
+        declares = declaring.get(str(request["model"]).lower())
+        return [declares] if declares else _training_node(request["model"], manifest)
     from dbt_penstock import requests
 
     if request["kind"] == "definitions":  # what is wrong with them is said by the test, not by every command

@@ -6,7 +6,8 @@
 4. What Spark raises for a statement becomes one message.
 5. Python models run in that session or in that server (`submission_method: session`).
 6. An interrupted build ends at once.
-7. A model that is a training set writes what it was made from into its table.
+7. A model that is a training set writes what it was made from into its table, and one that declares SQL functions of
+   models makes them.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def install() -> None:
             _tell_errors(cursor)
         _run_python_models(SparkAdapter)
         interrupt.end_quickly(GraphRunnableTask)
-        _write_records(ModelRunner)
+        _write_records_and_functions(ModelRunner)
 
 
 def _add_jinja_module(base: Any) -> None:
@@ -135,14 +136,14 @@ def _run_python_models(adapter: Any) -> None:
     adapter.python_submission_helpers = property(lambda self: {**helpers(self), "session": SessionJobHelper})
 
 
-def _write_records(runner: Any) -> None:
+def _write_records_and_functions(runner: Any) -> None:
     original = runner.execute
 
     @wraps(original)
     def with_record(self: Any, model: Any, manifest: Any) -> Any:
-        from dbt_penstock import records
+        from dbt_penstock import functions, records
 
-        with records.written(model, manifest, self.adapter):
+        with functions.synced(model), records.written(model, manifest, self.adapter):
             return original(self, model, manifest)
 
     runner.execute = with_record

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from penstock.profile import Target
     from penstock.project_training import TrainingSets
     from penstock.readers import TrainingSetReader
+    from penstock.registry.sync import Synced
     from penstock.semantic import CompiledQuery, MetricRequest
     from penstock.semantic.as_of import AsOf
     from penstock.semantic.explain import Explanation
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, Any]]) -> SparkSession:
-    """The session of this process with the model dispatchers and the project's Python functions in it.
+    """The session of this process with `predict()` and the project's Python functions in it.
 
     Args:
         settings: Spark's settings from the profile.
@@ -49,13 +50,10 @@ def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, An
     """
     from penstock.engines.executors import ship_code
     from penstock.engines.predict import promote_predict
-    from penstock.scoring.dispatchers import dispatchers
 
     session = spark_engine.open_session(settings, log=home() / "logs" / "spark.log")
     ship_code(session)
     promote_predict(session)
-    for name, udf in dispatchers().items():
-        spark_engine.promote_once(session, spark_engine.PythonFunction(name, udf))
     promote_functions(session, functions)
     return session
 
@@ -177,6 +175,24 @@ class Project:
             EnvironmentProblem: as for `dbt_manifest`.
         """
         return list(self.dbt_manifest.get("functions", {}).values())
+
+    def sync_functions(self) -> list[Synced]:
+        """Make the SQL functions of models that the project's nodes declare. Spark is started.
+
+        Raises:
+            PenstockError: when a declaration is wrong, or a version does not give what its function returns.
+        """
+        from penstock.registry.sync import sync
+
+        found = []
+        for unique_id, node in self.dbt_manifest["nodes"].items():
+            section = node["config"].get("meta", {}).get("penstock")
+            declared = section.get("functions") if isinstance(section, Mapping) else None
+            if declared is not None:
+                with self._doing(f"functions of {node['name']}"):
+                    where = node["original_file_path"]
+                    found += sync(self.spark, declared, model=node["name"], declared_by=unique_id, where=where)
+        return found
 
     def functions_as_parsed(self) -> list[Mapping[str, Any]]:
         """The function nodes of the last parse, however old it is; none where there was none."""

@@ -138,26 +138,3 @@ def test_bad_training_nodes(spark: SparkSession) -> None:
     with pytest.raises(InvalidDefinitionError, match="training set is empty"):
         spark.table(TABLE).limit(0).write.format("delta").mode("overwrite").saveAsTable("default.scoring_empty")
         train(spark.table("default.scoring_empty"), build, model="bad", label="late", time="at", baseline="carrier")
-
-
-def test_rows_without_features_are_skipped_and_a_missing_version_is_said(spark: SparkSession) -> None:
-    from pyspark.errors import PythonException
-
-    write_table(spark, seed=6)
-    fit(spark, "skipped")
-    source = "(SELECT MAX(source) FROM ml.model_aliases WHERE model = 'skipped')"
-    struct = "NAMED_STRUCT('delay', delay, 'extra', 1, 'carrier', carrier, 'hour', hour)"
-    scored = spark.sql(
-        f"SELECT id, penstock_score_double({source}, IF(id % 2 = 0, {struct}, NULL)) AS half,"
-        f" ml.skipped(carrier, hour, delay) AS p FROM {TABLE}"
-    )
-    assert scored.where("half IS NULL AND id % 2 = 1").count() == scored.count() // 2
-    scored = scored.toPandas()
-    even = scored.id % 2 == 0
-    assert scored.half[even].to_numpy() == pytest.approx(scored.p[even].to_numpy(), abs=1e-12)
-    with pytest.raises(PythonException, match="no version under the alias"):
-        spark.sql(f"SELECT penstock_score_double(NULL, {struct}) FROM {TABLE}").collect()
-    with pytest.raises(PythonException, match="the model needs hour, which the call does not give"):
-        spark.sql(
-            f"SELECT penstock_score_double({source}, NAMED_STRUCT('delay', delay, 'carrier', carrier)) FROM {TABLE}"
-        ).collect()

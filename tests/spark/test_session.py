@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from penstock.engines import python_functions
-from penstock.engines.spark import how_far, promote_once, run
+from penstock.engines.spark import how_far, promote, run
 from penstock.errors import InvalidDefinitionError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def test_python_function_is_in_every_session(
     open_before = spark.newSession()
     open_before.sql("SELECT 1").collect()
     function = python_functions.from_dbt(node(name, code, **config))
-    promote_once(spark, function)
-    promote_once(spark, function)  # a second build in the same process
+    promote(spark, function)
+    promote(spark, function)  # a second build in the same process
     call = f"SELECT penstock_py_{name}(7D)"
     assert spark.sql(call).collect()[0][0] == expected
     assert spark.newSession().sql(call).collect()[0][0] == expected

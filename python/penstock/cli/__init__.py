@@ -52,6 +52,7 @@ def command_line() -> click.Group:
         demo,
         doctor,
         explain,
+        functions,
         lists,
         maintain,
         metric_views,
@@ -69,7 +70,17 @@ def command_line() -> click.Group:
         metrics.list_.add_command(command)
     asking = (metrics.query, metrics.compile_, metrics.list_, metric_views.metric_views, sql.sql)
     telling = (explain.explain, validate.validate, doctor.doctor, package_path.package_path)
-    for command in (*asking, *telling, serve.serve, serve.add_user, training.training, maintain.maintain, demo.demo):
+    doing = (serve.serve, serve.add_user, training.training, functions.functions, maintain.maintain, demo.demo)
+    for command in (
+        *asking,
+        *telling,
+        serve.serve,
+        serve.add_user,
+        training.training,
+        maintain.maintain,
+        functions.functions,
+        demo.demo,
+    ):
         _penstock.add_command(command)
     return _penstock
 

@@ -208,9 +208,9 @@ def of_traceback(text: str, spark: SparkSession | None = None) -> PenstockError:
 
 def _of_model(error: PenstockError, spark: SparkSession) -> PenstockError:
     """A worker knows the folder only: with the name and version that are live from there."""
-    from penstock.registry.promote import live_from
+    from penstock.registry.alias_table import model_at
 
-    live = live_from(spark, error.where)
+    live = model_at(spark, error.where)
     what = error.what.replace("the model", f"version {live[1]} of model '{live[0]}'", 1) if live else error.what
     return ModelDoesNotLoad(what, where=error.where, fix=error.fix)
 

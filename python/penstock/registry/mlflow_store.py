@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.home import home
-from penstock.scoring.functions import Input
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -53,15 +52,6 @@ def find_version(model: str, fingerprint: str) -> Any | None:
 def described(description: str, comments: Mapping[str, str]) -> dict[str, Any]:
     """What to log as a model's metadata, so that its words travel with its files: see `inputs_of`, `description_of`."""
     return {_WORDS: {"description": description, "comments": dict(comments)}}
-
-
-def inputs_of(source: str) -> tuple[Input, ...]:
-    """The inputs of a logged model, from its signature, in order, with what they mean where that was logged."""
-    info = _model_info(source)
-    if info.signature is None:
-        return ()
-    comments = (info.metadata or {}).get(_WORDS, {}).get("comments", {})
-    return tuple(Input(c.name, c.type.name, c.required, comments.get(c.name, "")) for c in info.signature.inputs.inputs)
 
 
 def description_of(source: str) -> str:

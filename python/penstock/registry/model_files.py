@@ -10,7 +10,7 @@ from typing import Any
 from penstock.scoring.functions import SCHEMA
 
 
-def store_files(spark: Any, model: str, version: int, source: str) -> str:
+def store_files(spark: Any, model: str, version: int, folder: Path) -> str:
     """Copy a logged model into the folder of the schema `ml`, unless it is there.
 
     MLflow's own place for artefacts may be a folder of the machine that trained, or need a login that executors lack.
@@ -19,13 +19,11 @@ def store_files(spark: Any, model: str, version: int, source: str) -> str:
         spark: A session that can write to the lakehouse.
         model: The registered name.
         version: The version whose files these are.
-        source: Where MLflow keeps them, as a URI.
+        folder: The logged model's files.
 
     Returns:
         The URI of the copy.
     """
-    import mlflow
-
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path
     target = path(f"{spark.catalog.getDatabase(SCHEMA).locationUri}/model_files/{model}/{version}")
@@ -35,9 +33,9 @@ def store_files(spark: Any, model: str, version: int, source: str) -> str:
         partial = path(f"{target}.partial")
         files.delete(partial, True)
         files.mkdirs(target.getParent())
-        with tempfile.TemporaryDirectory() as folder:
-            local = Path(folder) / "model"
-            shutil.copytree(mlflow.artifacts.download_artifacts(source), local)
+        with tempfile.TemporaryDirectory() as scratch:
+            local = Path(scratch) / "model"
+            shutil.copytree(folder, local, ignore=shutil.ignore_patterns("__pycache__"))
             files.copyFromLocalFile(False, True, path(local.as_uri()), partial)
         files.rename(partial, target)
     return str(target)

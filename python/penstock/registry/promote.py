@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
-
-from sqlglot import exp
 
 from penstock.errors import InvalidRequestError
 from penstock.registry import mlflow_store
-from penstock.registry.model_files import store_files
-from penstock.scoring.functions import ALIASES, SCHEMA, create_function
+from penstock.registry.alias_table import alias_of, ensure_tables, swap
+from penstock.registry.functions import functions_of, publish_function
+from penstock.registry.versions import Version, registered
 
 CHAMPION = "champion"
 
@@ -17,8 +17,8 @@ CHAMPION = "champion"
 def promote(spark: Any, model: str, version: int, *, expected: int | None, reason: str, alias: str = CHAMPION) -> None:
     """Let `alias` of `model` point to `version`.
 
-    The Delta row moves first, in one commit, and only if it still points to `expected`; what follows from it is then
-    brought up to date by `publish`.
+    The Delta row moves in one commit, and only if it still points to `expected`. The functions are made first such that
+    they score by either version, and what follows from the move is then brought up to date by `publish`.
 
     Args:
         spark: The session that holds the alias table.
@@ -30,12 +30,11 @@ def promote(spark: Any, model: str, version: int, *, expected: int | None, reaso
 
     Raises:
         InvalidRequestError: when the alias points to another version than `expected` by now.
+        UnknownNameError: when there is no such model or version.
+        PenstockError: when the version does not load, or does not give what a declared function returns.
     """
-    ensure_alias_table(spark)
-    store = mlflow_store.client()
-    found = store.get_model_version(model, str(version))
-    logged = store.get_model_version_download_uri(model, str(version))
-    inputs = mlflow_store.inputs_of(logged)
+    ensure_tables(spark)
+    new = registered(spark, model, version)
     held = live_version(spark, model, alias)
     if held != expected:
         raise InvalidRequestError(
@@ -43,79 +42,40 @@ def promote(spark: Any, model: str, version: int, *, expected: int | None, reaso
             where=f"model {model}",
             fix="look at the newer version and decide again",
         )
-    source = store_files(spark, model, version, logged)
-    row = spark.createDataFrame(
-        [(model, alias, version, source, found.run_id, [each.name for each in inputs], reason)],
-        "model string, alias string, version int, source string, run_id string, inputs array<string>, reason string",
-    )
-    # The expected version is part of the MERGE condition too, so that of two promotions at once one finds no match.
-    (
-        _alias_table(spark)
-        .alias("held")
-        .merge(row.alias("new"), "held.model = new.model AND held.alias = new.alias")
-        .whenMatchedUpdateAll(condition=f"held.version = {-1 if expected is None else int(expected)}")
-        .whenNotMatchedInsertAll()
-        .execute()
-    )
-    if live_version(spark, model, alias) != version:
+    _publish_functions(spark, new, alias)
+    if not swap(spark, new, alias, expected=expected, reason=reason):
+        publish(spark, model, alias)
         raise InvalidRequestError(f"alias '{alias}' was moved by somebody else meanwhile", where=f"model {model}")
     publish(spark, model, alias)
 
 
 def publish(spark: Any, model: str, alias: str = CHAMPION) -> None:
-    """Bring what follows from the alias table up to date: the model's SQL function, and the alias in MLflow.
+    """Bring what follows from the alias table up to date: the model's SQL functions, and the alias in MLflow.
 
     It may be called at any time; after a promotion that was cut short it finishes it.
 
     Args:
         spark: The session that holds the alias table.
-        model: The registered name; its alias must point to a version.
-        alias: The alias to publish.
+        model: The registered name.
+        alias: The alias to publish; nothing is done while it points to no version.
     """
-    row = _alias_row(spark, model, alias)
-    if row is None:
+    held = alias_of(spark, model, alias)
+    if held is None:
         return
-    inputs = mlflow_store.inputs_of(row["source"])
-    description = mlflow_store.description_of(row["source"])
-    comment = " ".join([description, f"Scored by the {alias} version of the model '{model}'."]).strip()
-    spark.sql(create_function(model, inputs, comment=comment))
-    mlflow_store.client().set_registered_model_alias(model, alias, str(row["version"]))
-
-
-def ensure_alias_table(spark: Any) -> None:
-    """Make the alias table if it is not there; it is empty then."""
-    spark.sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-    spark.sql(
-        f"CREATE TABLE IF NOT EXISTS {ALIASES} (model STRING NOT NULL, alias STRING NOT NULL, version INT NOT NULL,"
-        " source STRING NOT NULL, run_id STRING, inputs ARRAY<STRING>, reason STRING) USING DELTA"
-        " COMMENT 'Which version of each model is live; its history tells which was.'"
-    )
+    _publish_functions(spark, held.version, alias)
+    # MLflow keeps names as `v3` for its versions: there is no alias to set.
+    if not re.fullmatch(r"v\d+", alias):
+        mlflow_store.client().set_registered_model_alias(model, alias, str(held.version.version))
 
 
 def live_version(spark: Any, model: str, alias: str = CHAMPION) -> int | None:
     """The version that `alias` of `model` points to, None when it points to none."""
-    row = _alias_row(spark, model, alias)
-    return None if row is None else int(row["version"])
+    held = alias_of(spark, model, alias)
+    return None if held is None else held.version.version
 
 
-def live_from(spark: Any, source: str) -> tuple[str, int] | None:
-    """The model and version that an alias has from the folder `source`; None when there is none."""
-    if not spark.catalog.tableExists(ALIASES):
-        return None
-    match = exp.column("source").eq(source).sql("spark")
-    rows = spark.table(ALIASES).where(match).select("model", "version").take(1)
-    return (rows[0]["model"], int(rows[0]["version"])) if rows else None
-
-
-def _alias_row(spark: Any, model: str, alias: str) -> Any | None:
-    if not spark.catalog.tableExists(ALIASES):
-        return None
-    match = exp.and_(exp.column("model").eq(model), exp.column("alias").eq(alias)).sql("spark")
-    rows = spark.table(ALIASES).where(match).collect()
-    return rows[0] if rows else None
-
-
-def _alias_table(spark: Any) -> Any:
-    from delta.tables import DeltaTable
-
-    return DeltaTable.forName(spark, ALIASES)
+def _publish_functions(spark: Any, version: Version, alias: str) -> None:
+    ensure_tables(spark)
+    for function in functions_of(spark, version.model):
+        if function.alias == alias:
+            publish_function(spark, function, version)

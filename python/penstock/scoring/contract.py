@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    Column = pa.Array | np.ndarray[Any, Any]
+    Column = pa.Array | pa.ChunkedArray | np.ndarray[Any, Any]
 
 # From the inputs (one column an input, in the order of the description, in Arrow's type of its SQL type, with NULLs)
 # and the call's params to the fields of the description, each as long as the table. `probabilities` is a float64
@@ -69,8 +69,8 @@ class Description:
 
     Attributes:
         inputs: In the order of the signature.
-        fields: What it gives, without the probabilities: `prediction` for a regressor, a text or a vector; `label` for a
-            classifier; each output by its name for a model with several.
+        fields: What it gives, without the probabilities: `prediction` for a regressor, a text or a vector; `label` for
+            a classifier; each output by its name for a model with several.
         classes: The names of a classifier's classes in the order of its probabilities; none where it has none.
         params: What a call may set.
     """

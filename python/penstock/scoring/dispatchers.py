@@ -1,58 +1,73 @@
-"""The Python bodies that run models inside Spark: one a result type, shared by all models of that type."""
+"""The UDF that runs a function's models inside Spark: one for each way in which functions ask."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
-from penstock.scoring.native import load_predictor
+from penstock.scoring.contract import Loaded
+from penstock.scoring.live import Live, digest_of
+from penstock.scoring.memory import Models
+from penstock.scoring.native import ModelDoesNotLoad
+from penstock.scoring.score import Scoring, score
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCORE_DOUBLE = "penstock_score_double"
 
+def scoring_udf(asked: Scoring, returns: Any) -> Any:
+    """A PySpark UDF that scores as asked.
 
-def score_double(source: pa.Array, features: pa.StructArray) -> pa.Array:
-    """Score a batch: `source` names the logged model of each row, `features` holds its inputs by name.
-
-    A row whose `features` is NULL is not scored and yields NULL. Extra fields are ignored.
-
-    Raises:
-        ValueError: when `source` is NULL (the alias points to no version) or an input is missing.
+    Args:
+        asked: What the function returns, and its policies.
+        returns: The SQL type of the result, as PySpark's type object.
     """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if source.null_count:
-        raise ValueError("this model has no version under the alias that was asked for: train or promote one")
-    result = np.full(len(source), np.nan)
-    present = pc.is_valid(features)
-    for uri in pc.unique(source):
-        rows = np.flatnonzero(pc.and_(pc.equal(source, uri), present).to_numpy(zero_copy_only=False))
-        if len(rows):
-            result[rows] = _predict(uri.as_py(), features.take(pa.array(rows)))
-    return pa.array(result, mask=pc.invert(present).to_numpy(zero_copy_only=False))
-
-
-def _predict(source: str, features: pa.StructArray) -> Any:
-    import pyarrow as pa
-
-    names, predictor = load_predictor(source)
-    fields = {field.name: i for i, field in enumerate(features.type)}
-    missing = [name for name in names if name not in fields]
-    if missing:
-        raise ValueError(f"the model needs {', '.join(missing)}, which the call does not give")
-    columns = features.flatten()
-    table = pa.Table.from_arrays([columns[fields[name]] for name in names], names=list(names))
-    return predictor(table.to_pandas())
-
-
-def dispatchers() -> dict[str, Any]:
-    """The functions to promote, by name, as PySpark UDFs."""
-    import pyarrow as pa
     from pyspark.sql.functions import arrow_udf
 
+    return arrow_udf(_body(asked), returns)
+
+
+def _body(asked: Scoring) -> Callable[..., Any]:
+    def scored(*columns: pa.Array) -> pa.Array:
+        # Pickled by reference: the versions in memory are those of the worker process, not of one query.
+        return score(asked, in_memory(), *columns)
+
+    import pyarrow as pa
+
     # PySpark reads the kind of a UDF from real type objects, so the annotations are resolved here.
-    score_double.__annotations__ = dict.fromkeys(("source", "features", "return"), pa.Array)
-    return {SCORE_DOUBLE: arrow_udf(score_double, "double")}
+    scored.__annotations__ = dict.fromkeys(("columns", "return"), pa.Array)
+    return scored
+
+
+def load_live(live: Live) -> Loaded:
+    """Load a version whose files are what they were when it was registered.
+
+    Raises:
+        ModelDoesNotLoad: when its files are missing, damaged or others.
+    """
+    import mlflow
+
+    from penstock.scoring.flavours.load import load
+
+    fix = "register it anew from its training node, or let the alias point to another version"
+    parsed = urlparse(live.source)
+    folder = Path(url2pathname(parsed.path)) if parsed.scheme in ("", "file") else None
+    if folder is None:
+        folder = Path(mlflow.artifacts.download_artifacts(live.source))
+    if not folder.is_dir():
+        raise ModelDoesNotLoad("the model's files are not there", where=live.source, fix=fix)
+    if digest_of(folder) != live.digest:
+        raise ModelDoesNotLoad(
+            "the model's files are not those that were registered: their digest differs", where=live.source, fix=fix
+        )
+    return load(str(folder))
+
+
+@cache
+def in_memory() -> Models:
+    """The versions that this process holds."""
+    return Models(load_live)

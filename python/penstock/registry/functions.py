@@ -1,0 +1,130 @@
+"""The SQL functions of models: which are declared, and making them as the live versions want them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from sqlglot import exp
+
+from penstock.errors import InvalidDefinitionError, UnknownNameError
+from penstock.registry.alias_table import Alias, alias_of, ensure_tables
+from penstock.registry.versions import Version
+from penstock.scoring.declared import Function, parse_function
+from penstock.scoring.functions import BODIES, FUNCTIONS, facade, function_name, quoted, worker_body
+
+
+def declare(spark: Any, functions: Iterable[Function], declared_by: str) -> None:
+    """Keep what a node declares: its functions, and no others of that node.
+
+    Args:
+        spark: The session that holds the tables.
+        functions: All that the node declares.
+        declared_by: The node's id.
+    """
+    from delta.tables import DeltaTable
+
+    ensure_tables(spark)
+    wanted = [(f.name, f.model, json.dumps(f.as_json(), sort_keys=True), declared_by) for f in functions]
+    held = [
+        tuple(row)
+        for row in spark.table(FUNCTIONS).where(exp.column("declared_by").eq(declared_by).sql("spark")).collect()
+    ]
+    if sorted(held) == sorted(wanted):
+        return
+    names = ", ".join(exp.Literal.string(name).sql("spark") for name, *_ in wanted) or "''"
+    rows = spark.createDataFrame(wanted, "name string, model string, declared string, declared_by string")
+    by = exp.Literal.string(declared_by).sql("spark")
+    (
+        DeltaTable.forName(spark, FUNCTIONS)
+        .alias("held")
+        .merge(rows.alias("new"), "held.name = new.name")
+        .whenMatchedUpdateAll()
+        .whenNotMatchedInsertAll()
+        .whenNotMatchedBySourceDelete(condition=f"held.declared_by = {by} AND held.name NOT IN ({names})")
+        .execute()
+    )
+    for name in {name for name, *_ in held} - {name for name, *_ in wanted}:
+        drop(spark, name)
+
+
+def functions_of(spark: Any, model: str) -> list[Function]:
+    """The declared functions of a model, and the usual one unless it is declared otherwise."""
+    rows = spark.table(FUNCTIONS).where(exp.column("model").eq(model).sql("spark")).collect()
+    declared = [parse_stored(row["declared"]) for row in sorted(rows, key=lambda row: row["name"])]
+    others = [] if any(f.name == model for f in declared) else [parse_function({}, model=model)]
+    return [*others, *declared]
+
+
+def parse_stored(text: str) -> Function:
+    """A function as the table holds it."""
+    told = json.loads(text)
+    # A pinned version is held as its alias.
+    pinned = re.fullmatch(r"v(\d+)", told.get("alias", ""))
+    return parse_function({**told, **({"version": int(pinned.group(1)), "alias": None} if pinned else {})})
+
+
+def publish_function(spark: Any, function: Function, version: Version) -> None:
+    """Make a function score by a version's description: the body first, then the façade that names it.
+
+    Args:
+        spark: The session that holds the functions.
+        function: As declared.
+        version: What its alias points to, or is about to.
+
+    Raises:
+        PenstockError: when the version does not give what the function returns, or another alias of the function takes
+            other inputs.
+    """
+    body = worker_body(function, version.description)
+    _check_others(spark, function, version)
+    spark.sql(body.statement)
+    words = function.description or version.words
+    comment = f"{words} Scored by {_who(function)} of the model '{function.model}'.".strip()
+    spark.sql(facade(function, version.description, body, comment=comment))
+    _forget(spark, function.name, kept=body.name)
+
+
+def drop(spark: Any, name: str) -> None:
+    """Take a function and its bodies away."""
+    spark.sql(f"DROP FUNCTION IF EXISTS {function_name(name)}")
+    _forget(spark, name, kept="")
+
+
+def _who(function: Function) -> str:
+    pinned = re.fullmatch(r"v(\d+)", function.alias)
+    return f"version {pinned.group(1)}" if pinned else f"the {function.alias} version"
+
+
+def _check_others(spark: Any, function: Function, version: Version) -> None:
+    """A canary and a shadow get the same inputs, and give the same things."""
+    others = [function.canary.alias] if function.canary else []
+    key = function.canary.key if function.canary else ""
+    names = [each.name for each in version.description.inputs]
+    if key and key.lower() not in map(str.lower, names):
+        raise UnknownNameError.of("input", key, names, where=f"{function.where}, canary")
+    for alias in [*others, *([function.shadow] if function.shadow else [])]:
+        other: Alias | None = alias_of(spark, function.model, alias)
+        if other is None:
+            continue
+        given = {each.name.lower() for each in version.description.inputs}
+        missing = [each.name for each in other.version.description.inputs if each.name.lower() not in given]
+        if missing or other.version.description.fields != version.description.fields:
+            raise InvalidDefinitionError(
+                f"version {other.version.version} under '{alias}' "
+                + (f"takes {', '.join(missing)} too" if missing else "gives other things"),
+                where=function.where,
+                fix=f"versions that score the same rows take and give what version {version.version} does",
+            )
+
+
+def _forget(spark: Any, name: str, *, kept: str) -> None:
+    """Drop the bodies of earlier times."""
+    if not spark.catalog.databaseExists(BODIES):
+        return
+    for row in spark.sql(f"SHOW USER FUNCTIONS IN {BODIES} LIKE '{name}_*'").collect():
+        body = row[0].split(".")[-1]
+        if re.fullmatch(rf"{name}_[0-9a-f]{{10}}", body) and body != kept:
+            spark.sql(f"DROP FUNCTION IF EXISTS {BODIES}.{quoted(body)}")

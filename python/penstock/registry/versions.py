@@ -1,0 +1,107 @@
+"""A version of a model, registered for SQL: its files beside the tables, their digest, and what it takes and gives."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import InvalidRequestError, UnknownNameError
+from penstock.registry import mlflow_store
+from penstock.registry.model_files import store_files
+from penstock.scoring.contract import Description
+from penstock.scoring.live import digest_of
+
+REGISTRIES = "PENSTOCK_REGISTRIES"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version.
+
+    Attributes:
+        model: The registered name.
+        version: Its number.
+        source: The folder of its files, as a URI.
+        digest: Of its files.
+        run_id: The run of MLflow that made it, if one is known.
+        description: What it takes and gives.
+        words: What a score means, for people.
+    """
+
+    model: str
+    version: int
+    source: str
+    digest: str
+    run_id: str | None
+    description: Description
+    words: str
+
+
+def registered(spark: Any, model: str, version: int) -> Version:
+    """Bring a version of MLflow's registry beside the tables, and describe it; nothing is live by that.
+
+    Args:
+        spark: A session that can write to the lakehouse.
+        model: The registered name.
+        version: Its number.
+
+    Raises:
+        UnknownNameError: when there is no such model or version.
+        InvalidRequestError: when the registry is not one that may be loaded from.
+        PenstockError: when the files do not load, or SQL cannot call such a model.
+    """
+    import mlflow
+
+    from penstock.scoring.flavours.describe import describe
+
+    store = mlflow_store.client()
+    _allowed(mlflow.get_registry_uri())
+    try:
+        found = store.get_model_version(model, str(version))
+        logged = store.get_model_version_download_uri(model, str(version))
+    except mlflow.exceptions.MlflowException:
+        raise _unknown(store, model, version) from None
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(mlflow.artifacts.download_artifacts(logged, dst_path=folder if "://" in logged else None))
+        description = describe(str(local))
+        digest = digest_of(local)
+        words = mlflow_store.description_of(str(local))
+        source = store_files(spark, model, version, local)
+    return Version(model, version, source, digest, found.run_id, description, words)
+
+
+def version_of_alias(model: str, alias: str) -> int | None:
+    """The version that MLflow's alias points to; None when there is none."""
+    import mlflow
+
+    try:
+        return int(mlflow_store.client().get_model_version_by_alias(model, alias).version)
+    except mlflow.exceptions.MlflowException:
+        return None
+
+
+def _allowed(registry: str) -> None:
+    """A model is code that runs where the data is, so it comes only from registries that somebody has chosen."""
+    chosen = [each.strip() for each in os.environ.get(REGISTRIES, "").split(",") if each.strip()]
+    if chosen and registry not in chosen:
+        raise InvalidRequestError(
+            f"models are not loaded from the registry {registry}",
+            where=REGISTRIES,
+            near=chosen,
+            fix=f"add it to {REGISTRIES}, if its models may run here",
+        )
+
+
+def _unknown(store: Any, model: str, version: int) -> UnknownNameError:
+    names = [each.name for each in store.search_registered_models()]
+    if model not in names:
+        return UnknownNameError.of("model", model, names, where="MLflow's registry")
+    versions = sorted(int(v.version) for v in store.search_model_versions(f"name = '{model}'"))
+    return UnknownNameError(
+        f"model '{model}' has no version {version}",
+        where="MLflow's registry",
+        near=[str(each) for each in versions[-5:]],
+    )

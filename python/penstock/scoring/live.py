@@ -1,0 +1,37 @@
+"""Which version scores a row, as a text that travels with the row: alias, number, digest and folder of the version."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Live:
+    """One version: the alias it was found under, its number, the digest of its files, and their folder."""
+
+    alias: str
+    version: int
+    digest: str
+    source: str
+
+    @classmethod
+    def parse(cls, text: str) -> Live:
+        """The inverse of `str`; SQL makes the text by CONCAT_WS from the alias table."""
+        alias, version, digest, source = text.split("|", 3)
+        return cls(alias, int(version), digest, source)
+
+    def __str__(self) -> str:
+        return f"{self.alias}|{self.version}|{self.digest}|{self.source}"
+
+
+def digest_of(folder: Path) -> str:
+    """The digest of all files in a folder, their names with them; the order in which a disk lists them counts not."""
+    whole = hashlib.sha256()
+    for file in sorted(each for each in folder.rglob("*") if each.is_file() and "__pycache__" not in each.parts):
+        whole.update(f"{file.relative_to(folder).as_posix()}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as content:
+            while block := content.read(1 << 20):
+                whole.update(block)
+    return whole.hexdigest()[:32]

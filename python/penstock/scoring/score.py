@@ -1,0 +1,330 @@
+"""What runs in Spark's Python workers: a batch of rows in, each row's result out, no row lost or moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from penstock.errors import InvalidRequestError, PenstockError
+from penstock.scoring.contract import Description, Loaded
+from penstock.scoring.live import Live
+from penstock.scoring.memory import Models
+from penstock.scoring.returns import ERROR, SHADOW, VARIANT, VERSION, combined, part_values
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+_LONGEST = 300  # of a row's error
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What a call of a function asks of a worker.
+
+    Attributes:
+        function: Its name, for errors.
+        parts: What it returns.
+        type: The Arrow type of the result.
+        top: How many classes the part `top` lists.
+        on_null: As declared.
+        on_unknown: As declared.
+        on_error: As declared.
+        shadowed: Whether the arguments hold a second version.
+        params: Whether the arguments hold params.
+    """
+
+    function: str
+    parts: tuple[str, ...]
+    type: pa.DataType
+    top: int = 3
+    on_null: str = "model"
+    on_unknown: str = "model"
+    on_error: str = "fail"
+    shadowed: bool = False
+    params: bool = False
+
+
+class RowsFail(PenstockError):
+    """A row cannot be scored, and the function's policy is that the query fails then."""
+
+
+def score(asked: Scoring, models: Models, *arguments: pa.Array) -> pa.Array:
+    """Score a batch.
+
+    Args:
+        asked: What the call asks.
+        models: The versions in memory.
+        arguments: `live` (the version of each row as text), the inputs as a struct; then the params as a struct and the
+            shadow's `live`, if the call has them. A row whose struct is NULL is not scored.
+
+    Returns:
+        An array as long as the batch, in the type of the call.
+
+    Raises:
+        RowsFail: when a row cannot be scored and `on_error` is `fail`.
+        PenstockError: when there is no version under the alias, or it does not load.
+    """
+    import pyarrow.compute as pc
+
+    live, features, *more = arguments
+    params = more.pop(0) if asked.params else None
+    present = pc.is_valid(features).to_numpy(zero_copy_only=False)
+    values: dict[str, Any] = _versions(asked, live, present)
+    outcome = _Outcome(asked, len(features))
+    for text, rows in _groups(asked, live, present):
+        _score_rows(asked, models, text, rows, features, params, outcome)
+    if asked.shadowed:
+        shadow = _Outcome(_shadow_of(asked), len(features))
+        for text, rows in _groups(asked, more.pop(0), present):
+            _score_rows(shadow.asked, models, text, rows, features, params, shadow)
+        values[SHADOW] = shadow.result()
+    return outcome.result(values)
+
+
+def _versions(asked: Scoring, live: pa.Array, present: np.ndarray[Any, Any]) -> dict[str, pa.Array]:
+    """Which version and alias a row was given to, whatever came of it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wanted = [part for part in (VERSION, VARIANT) if part in asked.parts]
+    if not wanted:
+        return {}
+    codes = pc.dictionary_encode(live)
+    each = [Live.parse(text) for text in codes.dictionary.to_pylist()]
+    told = {
+        VERSION: pa.array([one.version for one in each], pa.int32()),
+        VARIANT: pa.array([one.alias for one in each], pa.string()),
+    }
+    at = pc.if_else(pa.array(present), codes.indices, pa.scalar(None, pa.int32()))
+    return {part: told[part].take(at) for part in wanted}
+
+
+def _shadow_of(asked: Scoring) -> Scoring:
+    """The shadow gives the first part; a row that it cannot score is no error of the function."""
+    position = asked.parts.index(SHADOW)
+    kind = asked.type.field(position).type
+    return Scoring(f"{asked.function}, shadow", (asked.parts[0],), kind, asked.top, on_error="skip")
+
+
+def _groups(asked: Scoring, live: pa.Array, present: np.ndarray[Any, Any]) -> list[tuple[str, np.ndarray[Any, Any]]]:
+    """The rows to score, by version; nearly always all of them by one."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    if live.null_count:
+        raise InvalidRequestError(
+            f"{asked.function} has no version under the alias that was asked for",
+            where=asked.function,
+            fix="train or promote one",
+        )
+    if not len(live):
+        return []
+    codes = pc.dictionary_encode(live)
+    texts = codes.dictionary.to_pylist()
+    if len(texts) == 1:
+        return [(texts[0], np.flatnonzero(present))]
+    which = codes.indices.to_numpy()
+    return [(text, np.flatnonzero(present & (which == code))) for code, text in enumerate(texts)]
+
+
+class _Outcome:
+    """The results of a batch as they come together from versions and single rows."""
+
+    def __init__(self, asked: Scoring, length: int) -> None:
+        self.asked = asked
+        self.length = length
+        self.errors: dict[int, str] = {}
+        self._pieces: list[tuple[np.ndarray[Any, Any], Mapping[str, pa.Array]]] = []
+
+    def add(self, rows: np.ndarray[Any, Any], values: Mapping[str, pa.Array]) -> None:
+        self._pieces.append((rows, values))
+
+    def fail(self, row: int, reason: str) -> None:
+        self.errors[int(row)] = " ".join(reason.split())[:_LONGEST]
+
+    def result(self, more: Mapping[str, pa.Array] | None = None) -> pa.Array:
+        import numpy as np
+        import pyarrow as pa
+
+        if self.errors and self.asked.on_error == "fail":
+            row, reason = min(self.errors.items())
+            raise RowsFail(
+                f"{self.asked.function} cannot score {len(self.errors)} of {self.length} rows of a batch: {reason}",
+                where=f"row {row + 1} of the batch",
+                fix="mend the rows, or declare on_error: skip, and the part error beside the result",
+            )
+        known = dict(more or {})
+        if ERROR in self.asked.parts:
+            known[ERROR] = pa.array([self.errors.get(i) for i in range(self.length)], pa.string())
+        whole = self._whole()
+        if whole is not None:
+            return combined(self.asked.parts, {**whole, **known}, self.asked.type)
+        order = np.full(self.length, -1, dtype=np.int64)
+        start = 0
+        for rows, _ in self._pieces:
+            order[rows] = np.arange(start, start + len(rows))
+            start += len(rows)
+        at = pa.array(order, mask=order < 0)
+        for part in self.asked.parts:
+            if part not in known:
+                pieces = [values[part] for _, values in self._pieces]
+                joined = pa.concat_arrays(pieces) if pieces else pa.nulls(0, _type_of(self.asked, part))
+                known[part] = joined.take(at)
+        return combined(self.asked.parts, known, self.asked.type)
+
+    def _whole(self) -> Mapping[str, pa.Array] | None:
+        if len(self._pieces) == 1 and len(self._pieces[0][0]) == self.length:
+            return self._pieces[0][1]
+        return None
+
+
+def _type_of(asked: Scoring, part: str) -> pa.DataType:
+    return asked.type if len(asked.parts) == 1 else asked.type.field(asked.parts.index(part)).type
+
+
+def _score_rows(
+    asked: Scoring,
+    models: Models,
+    text: str,
+    rows: np.ndarray[Any, Any],
+    features: pa.StructArray,
+    params: pa.StructArray | None,
+    outcome: _Outcome,
+) -> None:
+    import pyarrow as pa
+
+    if not len(rows):
+        return
+    live = Live.parse(text)
+    loaded = models.get(live)
+    table = _table(asked, loaded.description, features if len(rows) == len(features) else features.take(pa.array(rows)))
+    rows, table = _without_nulls(asked, rows, table, outcome)
+    for setting, chosen in _settings(loaded.description, params, rows):
+        part = table if chosen is None else table.take(pa.array(chosen))
+        _in_pieces(
+            partial(_values, asked, loaded, live, setting), part, rows if chosen is None else rows[chosen], outcome
+        )
+
+
+def _table(asked: Scoring, description: Description, features: pa.StructArray) -> pa.Table:
+    import pyarrow as pa
+
+    fields = {field.name.lower(): i for i, field in enumerate(features.type)}
+    missing = [each.name for each in description.inputs if each.name.lower() not in fields]
+    if missing:
+        raise InvalidRequestError(
+            f"{asked.function} needs {', '.join(missing)}, which the call does not give",
+            where=asked.function,
+            fix="run the statement again: the version that is live changed while it was planned",
+        )
+    columns = features.flatten()
+    return pa.Table.from_arrays(
+        [columns[fields[each.name.lower()]] for each in description.inputs],
+        names=[each.name for each in description.inputs],
+    )
+
+
+def _without_nulls(
+    asked: Scoring, rows: np.ndarray[Any, Any], table: pa.Table, outcome: _Outcome
+) -> tuple[np.ndarray[Any, Any], pa.Table]:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if asked.on_null == "model":
+        return rows, table
+    bad = np.zeros(len(rows), dtype=bool)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if column.null_count:
+            nulls = pc.is_null(column).to_numpy()
+            bad |= nulls
+            if asked.on_null == "error":
+                for row in rows[nulls]:
+                    outcome.errors.setdefault(int(row), f"input '{name}' is NULL")
+    if not bad.any():
+        return rows, table
+    good = np.flatnonzero(~bad)
+    return rows[good], table.take(pa.array(good))
+
+
+def _settings(
+    description: Description, params: pa.StructArray | None, rows: np.ndarray[Any, Any]
+) -> list[tuple[dict[str, Any], np.ndarray[Any, Any] | None]]:
+    """The params of the call, which are the same for all rows but where somebody gives a column."""
+    import numpy as np
+    import pyarrow as pa
+
+    usual = {each.name: each.default for each in description.params}
+    if params is None or not usual:
+        return [(usual, None)]
+    told = params.take(pa.array(rows)).to_pylist()
+    groups: dict[str, tuple[dict[str, Any], list[int]]] = {}
+    for at, each in enumerate(told):
+        given = {name: value for name, value in (each or {}).items() if name in usual}
+        groups.setdefault(repr(given), ({**usual, **given}, []))[1].append(at)
+    if len(groups) == 1:
+        return [(next(iter(groups.values()))[0], None)]
+    return [(setting, np.array(at)) for setting, at in groups.values()]
+
+
+def _in_pieces(
+    give: Callable[[pa.Table], tuple[Mapping[str, pa.Array], Sequence[tuple[int, str]]]],
+    table: pa.Table,
+    rows: np.ndarray[Any, Any],
+    outcome: _Outcome,
+) -> None:
+    """Score rows together; where that fails and rows may fail, halve them until the rows that fail stand alone."""
+    if not len(rows):
+        return
+    try:
+        values, failed = give(table)
+    except PenstockError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        if outcome.asked.on_error == "fail" or len(rows) == 1:
+            outcome.fail(rows[0], f"the model raised {reason}")
+            return
+        half = len(rows) // 2
+        _in_pieces(give, table.slice(0, half), rows[:half], outcome)
+        _in_pieces(give, table.slice(half), rows[half:], outcome)
+        return
+    for at, reason in failed:
+        outcome.fail(rows[at], reason)
+    outcome.add(rows, values)
+
+
+def _values(
+    asked: Scoring, loaded: Loaded, live: Live, params: Mapping[str, Any], table: pa.Table
+) -> tuple[Mapping[str, pa.Array], Sequence[tuple[int, str]]]:
+    """Each part of the rows, and the rows for which the model gave NaN."""
+    import numpy as np
+    import pyarrow as pa
+
+    columns = dict(loaded.predict(table, params))
+    values: dict[str, pa.Array] = {}
+    nan = np.zeros(table.num_rows, dtype=bool)
+    for name, column in columns.items():
+        if len(column) != table.num_rows:
+            raise InvalidRequestError(
+                f"the model gave {len(column)} values of '{name}' for {table.num_rows} rows",
+                where=f"{asked.function}, version {live.version}",
+                fix="mend the model: one result a row, in the order of the rows",
+            )
+        nan |= _is_nan(column)
+    for part in asked.parts:
+        if part not in (VERSION, VARIANT, ERROR, SHADOW):
+            given = part_values(part, columns, loaded.description, asked.top)
+            values[part] = given.take(pa.array(np.arange(len(nan)), mask=nan)) if nan.any() else given
+    return values, [(int(row), "the model gave NaN") for row in np.flatnonzero(nan)]
+
+
+def _is_nan(column: Any) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    if isinstance(column, np.ndarray) and column.dtype.kind == "f":
+        return np.isnan(column).reshape(len(column), -1).any(axis=1)
+    return np.zeros(len(column), dtype=bool)
