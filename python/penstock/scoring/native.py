@@ -6,17 +6,14 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import InvalidDefinitionError, PenstockError
+from penstock.errors import InvalidDefinitionError
+from penstock.scoring.failures import ModelDoesNotLoad
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
 Predictor = Callable[["pd.DataFrame"], "np.ndarray[Any, Any]"]
-
-
-class ModelDoesNotLoad(PenstockError):
-    """The files of a logged model are damaged, incomplete or of another version of a library."""
 
 
 @lru_cache(maxsize=8)
