@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.errors import InvalidDefinitionError, PenstockError, UnknownNameError
 from penstock.scoring.contract import Contributions, Description, Loaded, Predictor
@@ -16,6 +16,7 @@ from penstock.scoring.flavours.logged import Logged, Scoring
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_T = TypeVar("_T")
 _HERE = __name__.rpartition(".")[0]
 _LONGEST = 300  # of what a library says: its messages may hold rows
 
@@ -86,7 +87,7 @@ def _flavour(logged: Logged) -> Any:
     return importlib.import_module(f"{_HERE}.{found}")
 
 
-def _trying(source: str, step: Callable[[], Any]) -> Any:
+def _trying(source: str, step: Callable[[], _T]) -> _T:
     try:
         return step()
     except PenstockError:
@@ -126,7 +127,7 @@ def _contributions(explain: Contributions | None, source: str) -> Contributions 
     return None if explain is None else lambda table: _running(source, lambda: explain(table))
 
 
-def _running(source: str, step: Callable[[], Any]) -> Any:
+def _running(source: str, step: Callable[[], _T]) -> _T:
     """Run what may fail by the model's fault, so that its error names the model."""
     try:
         return step()

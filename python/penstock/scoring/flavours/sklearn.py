@@ -15,15 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # By the kind of a classifier's array of classes.
-_LABEL_TYPES = {
-    "i": "BIGINT",
-    "u": "BIGINT",
-    "b": "BOOLEAN",
-    "f": "DOUBLE",
-    "U": "STRING",
-    "S": "STRING",
-    "O": "STRING",
-}
+_LABEL_TYPES = {"i": "BIGINT", "u": "BIGINT", "b": "BOOLEAN", "f": "DOUBLE", "U": "STRING", "O": "STRING"}
 
 
 def open_native(logged: Logged) -> Any:

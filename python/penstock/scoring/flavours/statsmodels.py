@@ -25,7 +25,7 @@ def scoring(native: Any, logged: Logged) -> Scoring:
     """What `predict` gives of a frame: the mean or the probability, or one number a class for a model of several.
 
     Raises:
-        InvalidDefinitionError: for a model of a time series, or inputs that are not the regressors that it was fitted on.
+        InvalidDefinitionError: for a model of a time series, or inputs that are not the regressors of the fit.
     """
     from statsmodels.tsa.base.tsa_model import TimeSeriesModel
 

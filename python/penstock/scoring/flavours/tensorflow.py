@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidDefinitionError
@@ -11,9 +12,6 @@ from penstock.scoring.flavours.logged import Logged, Scoring
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-# One a process, whatever the number of models.
-_THREADS: list[bool] = []
 
 
 def open_native(logged: Logged) -> Any:
@@ -75,20 +73,16 @@ def _of_module(native: Any, given: Any) -> Any:
 def _use_one_thread() -> None:
     import tensorflow as tf
 
-    if not _THREADS:
-        _THREADS.append(True)
-        try:
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-        except RuntimeError:  # somebody in this process has computed something already
-            return
+    # It refuses once this process has computed something.
+    with suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def _bytes_of(weight: Any) -> int:
     import numpy as np
 
-    value = weight.numpy()
-    return int(np.asarray(value).nbytes)
+    return int(np.asarray(weight.numpy()).nbytes)
 
 
 def _as_numpy(made: Any) -> Any:

@@ -12,7 +12,7 @@ _NAMES = ("n_jobs", "num_threads", "nthread", "thread_count")
 
 
 def use_one(model: Any) -> None:
-    """Set the number of threads to 1 on an estimator of scikit-learn's kind and on each that lies in it, fitted or not."""
+    """Set the number of threads to 1 on an estimator of scikit-learn's kind and on each in it, fitted or not."""
     seen: set[int] = set()
     left = [model]
     while left:
