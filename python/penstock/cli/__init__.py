@@ -71,16 +71,7 @@ def command_line() -> click.Group:
     asking = (metrics.query, metrics.compile_, metrics.list_, metric_views.metric_views, sql.sql)
     telling = (explain.explain, validate.validate, doctor.doctor, package_path.package_path)
     doing = (serve.serve, serve.add_user, training.training, functions.functions, maintain.maintain, demo.demo)
-    for command in (
-        *asking,
-        *telling,
-        serve.serve,
-        serve.add_user,
-        training.training,
-        maintain.maintain,
-        functions.functions,
-        demo.demo,
-    ):
+    for command in (*asking, *telling, *doing):
         _penstock.add_command(command)
     return _penstock
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import EnvironmentProblem, InvalidRequestError, PenstockError, UnknownNameError, nearest
 from penstock.home import home
-from penstock.scoring.native import ModelDoesNotLoad
+from penstock.scoring.failures import ModelDoesNotLoad
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

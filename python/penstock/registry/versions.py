@@ -55,7 +55,7 @@ def registered(spark: Any, model: str, version: int) -> Version:
     """
     import mlflow
 
-    from penstock.scoring.flavours.describe import describe
+    from penstock.scoring.flavours.load import load
 
     store = mlflow_store.client()
     _allowed(mlflow.get_registry_uri())
@@ -66,7 +66,7 @@ def registered(spark: Any, model: str, version: int) -> Version:
         raise _unknown(store, model, version) from None
     with tempfile.TemporaryDirectory() as folder:
         local = Path(mlflow.artifacts.download_artifacts(logged, dst_path=folder if "://" in logged else None))
-        description = describe(str(local))
+        description = load(str(local)).description
         digest = digest_of(local)
         words = mlflow_store.description_of(str(local))
         source = store_files(spark, model, version, local)

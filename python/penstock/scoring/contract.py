@@ -9,18 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    Column = pa.Array | pa.ChunkedArray | np.ndarray[Any, Any]
+    Column: TypeAlias = pa.Array | pa.ChunkedArray | np.ndarray[Any, Any]
 
 # From the inputs (one column an input, in the order of the description, in Arrow's type of its SQL type, with NULLs)
 # and the call's params to the fields of the description, each as long as the table. `probabilities` is a float64
 # matrix of one column a class, a field of type ARRAY a matrix or an Arrow list array, any other field one column.
 Predictor = Callable[["pa.Table", Mapping[str, Any]], Mapping[str, "Column"]]
+
+# From the inputs, as a predictor takes them, to what moved each row's score: float64 of one base a row, and a float64
+# matrix of one column an input, in the order of the description. Base and contributions of a row add up to the raw
+# margin, which is what the model computes before its link: log-odds where it gives a probability, a logarithm where
+# it gives a rate, the prediction itself where there is no link.
+Contributions = Callable[["pa.Table"], tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]]
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,12 @@ class Loaded:
         description: What it takes and gives.
         predict: Scores a table.
         size: Bytes of memory that it holds, as well as can be told.
+        contributions: Explains the rows of a table, where the model's own library can: base plus contributions is the
+            raw margin, within the library's precision (float32 for XGBoost). None where it can not, or where a row
+            has more than one margin.
     """
 
     description: Description
     predict: Predictor
     size: int
+    contributions: Contributions | None = None

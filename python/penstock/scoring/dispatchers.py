@@ -10,9 +10,9 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from penstock.scoring.contract import Loaded
+from penstock.scoring.failures import ModelDoesNotLoad
 from penstock.scoring.live import Live, digest_of
 from penstock.scoring.memory import Models
-from penstock.scoring.native import ModelDoesNotLoad
 from penstock.scoring.score import Scoring, score
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidRequestError, PenstockError
 from penstock.scoring.contract import Description, Loaded
+from penstock.scoring.failures import ModelFailed
 from penstock.scoring.live import Live
 from penstock.scoring.memory import Models
-from penstock.scoring.returns import ERROR, SHADOW, VARIANT, VERSION, combined, part_values
+from penstock.scoring.returns import BASE, CONTRIBUTIONS, ERROR, SHADOW, VARIANT, VERSION, combined, part_values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -281,12 +282,11 @@ def _in_pieces(
         return
     try:
         values, failed = give(table)
-    except PenstockError:
-        raise
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        if outcome.asked.on_error == "fail" or len(rows) == 1:
-            outcome.fail(rows[0], f"the model raised {reason}")
+    except ModelFailed as error:
+        if outcome.asked.on_error == "fail":
+            raise
+        if len(rows) == 1:
+            outcome.fail(rows[0], error.what)
             return
         half = len(rows) // 2
         _in_pieces(give, table.slice(0, half), rows[:half], outcome)
@@ -307,14 +307,16 @@ def _values(
     columns = dict(loaded.predict(table, params))
     values: dict[str, pa.Array] = {}
     nan = np.zeros(table.num_rows, dtype=bool)
-    for name, column in columns.items():
-        if len(column) != table.num_rows:
-            raise InvalidRequestError(
-                f"the model gave {len(column)} values of '{name}' for {table.num_rows} rows",
-                where=f"{asked.function}, version {live.version}",
-                fix="mend the model: one result a row, in the order of the rows",
-            )
+    for column in columns.values():
         nan |= _is_nan(column)
+    if not {BASE, CONTRIBUTIONS}.isdisjoint(asked.parts):
+        if loaded.contributions is None:
+            raise InvalidRequestError(
+                "this version has no exact contributions",
+                where=f"{asked.function}, version {live.version}",
+                fix="leave contributions and base out of what the function returns",
+            )
+        columns[BASE], columns[CONTRIBUTIONS] = loaded.contributions(table)
     for part in asked.parts:
         if part not in (VERSION, VARIANT, ERROR, SHADOW):
             given = part_values(part, columns, loaded.description, asked.top)
@@ -326,5 +328,6 @@ def _is_nan(column: Any) -> np.ndarray[Any, Any]:
     import numpy as np
 
     if isinstance(column, np.ndarray) and column.dtype.kind == "f":
-        return np.isnan(column).reshape(len(column), -1).any(axis=1)
+        nan: np.ndarray[Any, Any] = np.isnan(column)
+        return nan if nan.ndim == 1 else np.logical_or.reduce(nan, axis=1)
     return np.zeros(len(column), dtype=bool)

@@ -1,0 +1,13 @@
+"""How a registered model can fail in a worker, for reasons that lie with its files or with its own code."""
+
+from __future__ import annotations
+
+from penstock.errors import PenstockError
+
+
+class ModelDoesNotLoad(PenstockError):
+    """The files of a logged model are damaged, incomplete or of another version of a library."""
+
+
+class ModelFailed(PenstockError):
+    """A model raised an error for a batch of rows, or gave what its description does not promise."""
