@@ -81,9 +81,7 @@ def column(values: Any, field: Field, rows: int) -> Column:
     import numpy as np
 
     values = _plain(values)
-    length = values.shape[0] if getattr(values, "ndim", 1) else 1
-    if not hasattr(values, "shape"):
-        length = len(values)
+    length = len(values) if getattr(values, "ndim", 1) else 1
     if length != rows:
         raise ModelFailed(
             f"the model gives {length} values of {field.name} for {rows} rows",
