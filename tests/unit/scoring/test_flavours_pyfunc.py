@@ -229,7 +229,7 @@ def test_what_a_model_is_given_is_what_mlflow_gives(make: Make, tmp_path: Path) 
             "double": [1.5, np.nan, 0.1],
             "text": ["a", None, ""],
             "bytes": [b"a", b"", b"\xff"],
-            "moment": pd.to_datetime(["2026-01-02 03:04:05.000006", None, "1969-12-31"]),
+            "moment": pd.to_datetime(["2026-01-02 03:04:05.000006", None, "1969-12-31 23:59:59.5"]),
             "vector": [np.array([1.5, 2.5]), np.array([]), np.array([0.1])],
         }
     )
