@@ -46,9 +46,10 @@ test: lint ## The test suite, in two processes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv-clients/$* -r $<
 	touch $@
 
-check-clients: setup .venv-clients/torch/.ready ## What is too heavy for test: more builds, and torch, which this installs
+check-clients: setup .venv-clients/torch/.ready .venv-clients/tensorflow/.ready ## What is too heavy for test: more builds, and torch and TensorFlow, which this installs
 	$(BIN)/pytest $(HEAVY)
-	PYTHONPATH=.venv-clients/torch $(BIN)/pytest tests/clients
+	PYTHONPATH=.venv-clients/torch $(BIN)/pytest tests/clients --ignore=tests/clients/test_flavour_keras.py
+	PYTHONPATH=.venv-clients/tensorflow $(BIN)/pytest tests/clients/test_flavour_keras.py
 
 # A program of a benchmark that is no package of ours has an environment of its own.
 .venv-peers/%/.ready: benchmarks/peers/%.txt

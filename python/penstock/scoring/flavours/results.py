@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from penstock.scoring.contract import Column
 
 PROBABILITIES = "probabilities"
+_FLOATS = {"FLOAT": "float32", "DOUBLE": "float64"}
 _NOT_AS_DESCRIBED = "log the model with a signature of the predictions that it makes"
 
 
@@ -81,20 +82,17 @@ def column(values: Any, field: Field, rows: int) -> Column:
     import numpy as np
 
     values = _plain(values)
-    length = values.shape[0] if getattr(values, "ndim", 1) else 1
-    if not hasattr(values, "shape"):
-        length = len(values)
+    length = len(values) if getattr(values, "ndim", 1) else 1
     if length != rows:
         raise ModelFailed(
             f"the model gives {length} values of {field.name} for {rows} rows",
             fix="a model gives one value a row, in the order of the rows",
         )
-    kind = as_arrow(field.type).to_pandas_dtype() if not element_of(field.type) else None
     try:
         if isinstance(values, np.ndarray) and values.ndim > 1:
             return _vectors(values, field)
-        if field.type in {"DOUBLE", "FLOAT"}:
-            return _floats(values, np.dtype(kind))
+        if field.type in _FLOATS:
+            return _floats(values, _FLOATS[field.type])
         return _arrow(values, field)
     except (TypeError, ValueError, OverflowError) as error:  # pyarrow's errors are of these
         raise ModelFailed(
@@ -167,7 +165,7 @@ def _lists(flat: Any, values: Any, kind: Any) -> Any:
     return pa.ListArray.from_arrays(offsets, flat, type=pa.list_(pa.field("element", kind)))
 
 
-def _floats(values: Any, kind: Any) -> Any:
+def _floats(values: Any, kind: str) -> Any:
     import numpy as np
     import pandas as pd
 
