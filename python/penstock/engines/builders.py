@@ -70,13 +70,12 @@ class Builder:
 
     def stored(self, schema: str, name: str) -> Any | None:
         """A persistent function as the catalog has it now, whatever this session remembers; or None."""
-        catalog = self.session_state().catalog()
-        some = self.jvm.scala.Option.apply
-        identifier = self.jvm.org.apache.spark.sql.catalyst.FunctionIdentifier(name, some(schema))
-        if not catalog.functionExists(identifier):
+        # The session's own catalog would answer from what it remembers.
+        catalog = self.session_state().catalog().externalCatalog()
+        if not (catalog.databaseExists(schema) and catalog.functionExists(schema, name)):
             return None
         companion = getattr(self.jvm.org.apache.spark.sql.catalyst.catalog, "UserDefinedFunction$")
-        stored = catalog.externalCatalog().getFunction(schema, name)
+        stored = catalog.getFunction(schema, name)
         return getattr(companion, "MODULE$").fromCatalogFunction(stored, self.session_state().sqlParser())
 
     def seq(self, items: list[Any]) -> Any:

@@ -100,7 +100,7 @@ def test_damaged_files_of_other_libraries(tmp_path: Path, flavour: str) -> None:
 
 def test_a_library_that_is_not_installed(logged: Path) -> None:
     source = edit(logged, lambda told: told.update(flavors={"python_function": {"loader_module": "no_such_library"}}))
-    with pytest.raises(ModelDoesNotLoad, match="needs the module no_such_library(.|\n)*fix: install no_such_library"):
+    with pytest.raises(ModelDoesNotLoad, match=r"needs the module no_such_library(.|\n)*fix: install no_such_library"):
         load(source)
 
 
