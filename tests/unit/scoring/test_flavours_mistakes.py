@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import mlflow
 import numpy as np
 import pandas as pd
@@ -83,9 +84,11 @@ def test_no_logged_model(logged: Path, what: str) -> None:
         load(str(logged))
 
 
-@pytest.mark.parametrize("flavour", ["xgboost", "onnx"])
+@pytest.mark.parametrize("flavour", ["lightgbm", "xgboost", "onnx"])
 def test_damaged_files_of_other_libraries(tmp_path: Path, flavour: str) -> None:
+    data = lightgbm.Dataset(FRAME, FRAME["x"])
     model = {
+        "lightgbm": lambda: lightgbm.train({"verbose": -1, "num_threads": 1}, data, 2),
         "xgboost": lambda: xgboost.XGBRegressor(n_estimators=2, n_jobs=1).fit(FRAME, FRAME["x"]),
         "onnx": lambda: to_onnx(MODEL, FRAME.to_numpy().astype("float32")),
     }[flavour]()
@@ -100,7 +103,7 @@ def test_damaged_files_of_other_libraries(tmp_path: Path, flavour: str) -> None:
 
 def test_a_library_that_is_not_installed(logged: Path) -> None:
     source = edit(logged, lambda told: told.update(flavors={"python_function": {"loader_module": "no_such_library"}}))
-    with pytest.raises(ModelDoesNotLoad, match="needs the module no_such_library(.|\n)*fix: install no_such_library"):
+    with pytest.raises(ModelDoesNotLoad, match=r"needs the module no_such_library(.|\n)*fix: install no_such_library"):
         load(source)
 
 

@@ -50,6 +50,20 @@ def frame(table: pa.Table) -> pd.DataFrame:
     return made
 
 
+def categories(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
+    """A batch as a frame, with the columns of these names as pandas' categories of text or of int64. Their order is that
+    of the batch: a library has to find each by its value.
+    """
+    import pyarrow as pa
+
+    for name in names:
+        column = table.column(name)
+        if pa.types.is_integer(column.type):
+            column = column.cast(pa.int64())
+        table = table.set_column(table.column_names.index(name), name, column.combine_chunks().dictionary_encode())
+    return frame(table)
+
+
 def matrix(table: pa.Table, dtype: str = "float64") -> np.ndarray[Any, Any]:
     """The columns of a batch side by side, as numbers of one type.
 
