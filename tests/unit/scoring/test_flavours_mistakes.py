@@ -203,9 +203,18 @@ def stumble(_: Any) -> Any:
         (
             lambda frame: frame.assign(z=1),
             Schema([ColSpec("double", "a"), ColSpec("double", "b")]),
-            "gives 3 outputs; a, b are expected",
+            "gives the outputs x, y, z; a, b are expected",
         ),
-        (lambda frame: frame["x"], Schema([ColSpec("double", "a"), ColSpec("double", "b")]), "gives 1 outputs; a, b"),
+        (
+            lambda frame: frame,
+            Schema([ColSpec("double", "y"), ColSpec("double", "b")]),
+            "outputs x, y; y, b are expected",
+        ),
+        (
+            lambda frame: frame["x"],
+            Schema([ColSpec("double", "a"), ColSpec("double", "b")]),
+            "gives the outputs 0; a, b are expected",
+        ),
     ],
 )
 def test_what_a_model_may_not_give(tmp_path: Path, function: Any, kind: Any, message: str) -> None:

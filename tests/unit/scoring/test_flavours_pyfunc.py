@@ -145,6 +145,9 @@ def test_text_to_a_vector(make: Make) -> None:
             lambda frame, _: pd.Series([{"a": 1, "b": ["x"]}, {"a": 2, "b": None}, None]),
             [{"a": 1, "b": ["x"]}, {"a": 2, "b": None}, None],
         ),
+        (Map(DataType.long), lambda frame, _: [{"a": 1}, {"b": 2, "c": 3}, {}], [[("a", 1)], [("b", 2), ("c", 3)], []]),
+        (Array("string"), lambda frame, _: np.array([["a", None]] * 3, dtype=object), [["a", None]] * 3),
+        (Array("long"), lambda frame, _: np.array([[1, 2], [3, 4], [5, 6]]), [[1, 2], [3, 4], [5, 6]]),
     ],
 )
 def test_other_types(make: Make, kind: Any, function: Any, expected: list[Any]) -> None:
