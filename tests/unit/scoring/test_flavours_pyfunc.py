@@ -79,6 +79,12 @@ def test_one_number(make: Make, function: Any) -> None:
     np.testing.assert_array_equal(loaded.predict(NUMBERS, {})["prediction"], [11, 22, np.nan])
 
 
+def test_a_single_number_is_double_whatever_its_width(make: Make) -> None:
+    loaded = make(lambda frame, _: frame["x"].astype("float32"), one("float"))
+    assert loaded.description.fields == (Field("prediction", "DOUBLE"),)
+    assert loaded.predict(NUMBERS, {})["prediction"].dtype == np.float64
+
+
 @pytest.mark.parametrize(
     "function",
     [

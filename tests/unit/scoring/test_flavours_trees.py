@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ import pyarrow as pa
 import pytest
 import xgboost
 from mlflow.models import infer_signature
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from penstock.errors import InvalidDefinitionError
 from penstock.scoring.contract import Field, Loaded
 from penstock.scoring.flavours.load import load
+from penstock.scoring.flavours.threads import use_one
 
 RANDOM = np.random.default_rng(11)
 ROWS = 300
@@ -294,6 +298,13 @@ def test_a_model_of_a_matrix(save: Save, library: str) -> None:
     given = pa.table({"features": pa.array(matrix.tolist(), pa.list_(pa.float64()))})
     np.testing.assert_array_equal(loaded.predict(given, {})["prediction"], model.predict(matrix))
     assert loaded.contributions is None
+
+
+def test_one_thread_within_a_pipeline() -> None:
+    model = make_pipeline(StandardScaler(), xgboost.XGBRegressor(n_estimators=2, n_jobs=2)).fit(FRAME, TARGET)
+    use_one(model)
+    told = json.loads(model[-1].get_booster().save_config())
+    assert (told["learner"]["generic_param"]["nthread"], model[-1].n_jobs) == ("1", 1)
 
 
 @pytest.mark.parametrize("library", list(MODELS))
