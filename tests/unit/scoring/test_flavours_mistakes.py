@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import mlflow
 import numpy as np
 import pandas as pd
@@ -83,9 +84,11 @@ def test_no_logged_model(logged: Path, what: str) -> None:
         load(str(logged))
 
 
-@pytest.mark.parametrize("flavour", ["xgboost", "onnx"])
+@pytest.mark.parametrize("flavour", ["lightgbm", "xgboost", "onnx"])
 def test_damaged_files_of_other_libraries(tmp_path: Path, flavour: str) -> None:
+    data = lightgbm.Dataset(FRAME, FRAME["x"])
     model = {
+        "lightgbm": lambda: lightgbm.train({"verbose": -1, "num_threads": 1}, data, 2),
         "xgboost": lambda: xgboost.XGBRegressor(n_estimators=2, n_jobs=1).fit(FRAME, FRAME["x"]),
         "onnx": lambda: to_onnx(MODEL, FRAME.to_numpy().astype("float32")),
     }[flavour]()
@@ -200,9 +203,18 @@ def stumble(_: Any) -> Any:
         (
             lambda frame: frame.assign(z=1),
             Schema([ColSpec("double", "a"), ColSpec("double", "b")]),
-            "gives 3 outputs; a, b are expected",
+            "gives the outputs x, y, z; a, b are expected",
         ),
-        (lambda frame: frame["x"], Schema([ColSpec("double", "a"), ColSpec("double", "b")]), "gives 1 outputs; a, b"),
+        (
+            lambda frame: frame,
+            Schema([ColSpec("double", "y"), ColSpec("double", "b")]),
+            "outputs x, y; y, b are expected",
+        ),
+        (
+            lambda frame: frame["x"],
+            Schema([ColSpec("double", "a"), ColSpec("double", "b")]),
+            "gives the outputs 0; a, b are expected",
+        ),
     ],
 )
 def test_what_a_model_may_not_give(tmp_path: Path, function: Any, kind: Any, message: str) -> None:

@@ -79,6 +79,12 @@ def test_one_number(make: Make, function: Any) -> None:
     np.testing.assert_array_equal(loaded.predict(NUMBERS, {})["prediction"], [11, 22, np.nan])
 
 
+def test_a_single_number_is_double_whatever_its_width(make: Make) -> None:
+    loaded = make(lambda frame, _: frame["x"].astype("float32"), one("float"))
+    assert loaded.description.fields == (Field("prediction", "DOUBLE"),)
+    assert loaded.predict(NUMBERS, {})["prediction"].dtype == np.float64
+
+
 @pytest.mark.parametrize(
     "function",
     [
@@ -145,6 +151,9 @@ def test_text_to_a_vector(make: Make) -> None:
             lambda frame, _: pd.Series([{"a": 1, "b": ["x"]}, {"a": 2, "b": None}, None]),
             [{"a": 1, "b": ["x"]}, {"a": 2, "b": None}, None],
         ),
+        (Map(DataType.long), lambda frame, _: [{"a": 1}, {"b": 2, "c": 3}, {}], [[("a", 1)], [("b", 2), ("c", 3)], []]),
+        (Array("string"), lambda frame, _: np.array([["a", None]] * 3, dtype=object), [["a", None]] * 3),
+        (Array("long"), lambda frame, _: np.array([[1, 2], [3, 4], [5, 6]]), [[1, 2], [3, 4], [5, 6]]),
     ],
 )
 def test_other_types(make: Make, kind: Any, function: Any, expected: list[Any]) -> None:

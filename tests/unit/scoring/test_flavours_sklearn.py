@@ -25,6 +25,7 @@ from sklearn.svm import LinearSVC
 from penstock.errors import InvalidDefinitionError
 from penstock.scoring.contract import Field
 from penstock.scoring.flavours.load import load
+from penstock.scoring.flavours.sklearn import label_type
 
 RANDOM = np.random.default_rng(7)
 ROWS = 200
@@ -125,6 +126,14 @@ def test_a_classifier(save: Save, classes: list[Any], kind: str, make: Callable[
     given = loaded.predict(table(NUMBERS), {})
     assert list(pa.array(given["label"]).to_pylist()) == model.predict(NUMBERS).tolist()
     same(given["probabilities"], model.predict_proba(NUMBERS))
+
+
+@pytest.mark.parametrize(
+    ("classes", "kind"),
+    [([1, 2], "BIGINT"), ([False, True], "BOOLEAN"), (["a", "b"], "STRING"), (["a", None], "STRING")],
+)
+def test_classes_in_an_array_of_objects(classes: list[Any], kind: str) -> None:
+    assert label_type(np.array(classes, dtype=object)) == kind
 
 
 def test_whole_classes_that_are_floats(save: Save) -> None:

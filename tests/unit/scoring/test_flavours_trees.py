@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ import pyarrow as pa
 import pytest
 import xgboost
 from mlflow.models import infer_signature
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from penstock.errors import InvalidDefinitionError
 from penstock.scoring.contract import Field, Loaded
 from penstock.scoring.flavours.load import load
+from penstock.scoring.flavours.threads import use_one
 
 RANDOM = np.random.default_rng(11)
 ROWS = 300
@@ -147,9 +151,35 @@ def test_lightgbm_categories_are_text(save: Save) -> None:
     np.testing.assert_allclose(margins(loaded, batch), model.predict(known), rtol=1e-9)
 
 
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_categories_may_be_whole_numbers(save: Save, library: str) -> None:
+    frame = FRAME.assign(a=RANDOM.choice([10, 20, 30], ROWS))
+    target = TARGET + (frame["a"] == 20) * 3
+    kind = {"lightgbm": lightgbm.LGBMRegressor, "xgboost": xgboost.XGBRegressor}[library]
+    model = kind(**(LIGHT if library == "lightgbm" else {**FEW, "enable_categorical": True}))
+    model.fit(frame.astype({"a": "category"}), target)
+    loaded = load(save(model, signature=infer_signature(frame, TARGET)))
+    # Without a level, and with a NULL.
+    batch = frame[frame["a"] != 10].astype({"a": "Int64"})
+    batch.iloc[0, 0] = pd.NA
+    known = frame.loc[batch.index].astype({"a": pd.CategoricalDtype([10, 20, 30])})
+    known.iloc[0, 0] = np.nan
+    np.testing.assert_array_equal(prediction(loaded, batch), model.predict(known))
+
+
+def test_xgboost_takes_numbers_of_categories(save: Save) -> None:
+    matrix = np.column_stack([RANDOM.integers(0, 3, ROWS), FRAME["c"]])
+    target = TARGET + (matrix[:, 0] == 1) * 3
+    data = xgboost.DMatrix(matrix, target, feature_types=["c", "q"], enable_categorical=True)
+    model = xgboost.train({"nthread": 1}, data, 5)
+    frame = pd.DataFrame({"n": matrix[:, 0].astype("int64"), "x": matrix[:, 1]})
+    loaded = load(save(model, signature=infer_signature(frame, target)))
+    np.testing.assert_array_equal(prediction(loaded, frame[frame["n"] > 0]), model.predict(data)[matrix[:, 0] > 0])
+
+
 def test_text_that_is_no_category_is_refused(save: Save) -> None:
     model = lightgbm.LGBMRegressor(**LIGHT).fit(FRAME, TARGET)
-    with pytest.raises(InvalidDefinitionError, match="takes the port that are no numbers"):
+    with pytest.raises(InvalidDefinitionError, match="takes an input that is no number"):
         load(save(model, signature=text_signature(categorical())))
 
 
@@ -268,6 +298,20 @@ def test_a_model_of_a_matrix(save: Save, library: str) -> None:
     given = pa.table({"features": pa.array(matrix.tolist(), pa.list_(pa.float64()))})
     np.testing.assert_array_equal(loaded.predict(given, {})["prediction"], model.predict(matrix))
     assert loaded.contributions is None
+
+
+def test_one_thread_within_a_pipeline() -> None:
+    model = make_pipeline(StandardScaler(), xgboost.XGBRegressor(n_estimators=2, n_jobs=2)).fit(FRAME, TARGET)
+    use_one(model)
+    told = json.loads(model[-1].get_booster().save_config())
+    assert (told["learner"]["generic_param"]["nthread"], model[-1].n_jobs) == ("1", 1)
+
+
+@pytest.mark.parametrize("library", list(MODELS))
+def test_no_rows(save: Save, library: str) -> None:
+    loaded = load(save(MODELS[library]()))
+    assert len(prediction(loaded, FRAME.head(0))) == 0
+    explained(loaded, FRAME.head(0))
 
 
 @pytest.mark.parametrize("library", list(MODELS))

@@ -46,8 +46,22 @@ def frame(table: pa.Table) -> pd.DataFrame:
             column = table.column(i)
             naive = column if field.type.tz is None else pc.local_timestamp(column)
             table = table.set_column(i, field.name, naive.cast(pa.timestamp("ns")))
-    made: pd.DataFrame = table.to_pandas(maps_as_pydicts="strict")
+    made: pd.DataFrame = table.to_pandas(maps_as_pydicts="strict", ignore_metadata=True)
     return made
+
+
+def categories(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
+    """A batch as a frame, with the columns of these names as pandas' categories of text or of int64. Their order is
+    that of the batch: a library has to find each by its value.
+    """
+    import pyarrow as pa
+
+    for name in names:
+        column = table.column(name)
+        if pa.types.is_integer(column.type):
+            column = column.cast(pa.int64())
+        table = table.set_column(table.column_names.index(name), name, column.combine_chunks().dictionary_encode())
+    return frame(table)
 
 
 def matrix(table: pa.Table, dtype: str = "float64") -> np.ndarray[Any, Any]:

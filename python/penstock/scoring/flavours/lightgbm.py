@@ -99,24 +99,25 @@ def _prepare(booster: Any, logged: Logged) -> Callable[[pa.Table], Any]:
     if len(logged.inputs) != count:
         raise _other_features(logged, f"{len(logged.inputs)} inputs", count)
     order = [logged.names[i] for i in _order(booster, logged)]
-    texts = [each.name for each in logged.inputs if each.type == "STRING"]
-    if not texts and columns.all_numbers(logged.inputs):
-        return lambda table: columns.matrix(table.select(order))
-    if len(texts) != len(booster.pandas_categorical or ()) or not columns.all_numbers(
-        [each for each in logged.inputs if each.type != "STRING"]
+    named = [order[i] for i in _categorical(booster)] if booster.pandas_categorical else []
+    if len(named) != len(booster.pandas_categorical or ()) or not columns.all_numbers(
+        [each for each in logged.inputs if each.name not in named]
     ):
         raise InvalidDefinitionError(
-            f"the model takes {', '.join(texts) or 'inputs'} that are no numbers and none of its pandas categories",
+            "the model takes an input that is no number and that was none of its categories in training",
             where=logged.source,
             fix="train on numbers, or on a frame whose text columns are of pandas' type category",
         )
+    if named:
+        # LightGBM has the values of the categories in the model.
+        return lambda table: columns.categories(table.select(order), named)
+    return lambda table: columns.matrix(table.select(order))
 
-    def categories(table: pa.Table) -> Any:
-        frame = columns.frame(table.select(order))
-        # LightGBM finds the numbers of the categories in the model.
-        return frame.astype(dict.fromkeys(texts, "category"))
 
-    return categories
+def _categorical(booster: Any) -> list[int]:
+    """The numbers of the features that are categories; numbers may be, and come as they are."""
+    found = re.search(r"^\[categorical_feature: (.*)\]$", booster.model_to_string(num_iteration=1), re.MULTILINE)
+    return [int(each) for each in found[1].split(",") if each] if found else []
 
 
 def _order(booster: Any, logged: Logged) -> list[int]:

@@ -57,7 +57,7 @@ def load(source: str) -> Loaded:
         description=description,
         predict=_predictor(scoring, description, source),
         size=max(_bytes_of(logged), scoring.size),
-        contributions=_contributions(scoring.contributions, source),
+        contributions=_contributions(scoring.contributions, len(description.inputs), source),
     )
 
 
@@ -123,8 +123,18 @@ def _predictor(scoring: Scoring, description: Description, source: str) -> Predi
     return predict
 
 
-def _contributions(explain: Contributions | None, source: str) -> Contributions | None:
-    return None if explain is None else lambda table: _running(source, lambda: explain(table))
+def _contributions(explain: Contributions | None, inputs: int, source: str) -> Contributions | None:
+    if explain is None:
+        return None
+
+    def of_rows(table: pa.Table) -> tuple[Any, Any]:
+        import numpy as np
+
+        if not table.num_rows:
+            return np.empty(0), np.empty((0, inputs))
+        return _running(source, lambda: explain(table))
+
+    return of_rows
 
 
 def _running(source: str, step: Callable[[], _T]) -> _T:

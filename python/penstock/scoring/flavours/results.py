@@ -22,7 +22,7 @@ def by_field(values: Any, fields: Sequence[Field]) -> dict[str, Any]:
 
     Args:
         values: An array, a frame or series, a mapping of names to columns, a list of one value or one mapping a row, or
-            a tuple of columns. Columns of names that are not those of the fields are taken in their order.
+            a tuple of columns. Columns of which none has the name of a field are taken in their order.
         fields: What it should be.
 
     Raises:
@@ -30,6 +30,9 @@ def by_field(values: Any, fields: Sequence[Field]) -> dict[str, Any]:
     """
     import numpy as np
 
+    # Mappings of rows may be what the one field holds.
+    if len(fields) == 1 and fields[0].type.startswith(("STRUCT", "MAP")):
+        return {fields[0].name: values}
     values = _by_name(values)
     if len(fields) == 1:
         return {fields[0].name: _only(values, fields[0])}
@@ -39,11 +42,12 @@ def by_field(values: Any, fields: Sequence[Field]) -> dict[str, Any]:
             columns = tuple(columns.T) if columns.ndim == 2 else (columns,)
         values = dict(enumerate(columns))
     named = {str(name): column for name, column in values.items()}
-    if all(each.name in named for each in fields):
+    known = [each.name in named for each in fields]
+    if all(known):
         return {each.name: named[each.name] for each in fields}
-    if len(named) != len(fields):
+    if any(known) or len(named) != len(fields):
         raise ModelFailed(
-            f"the model gives {len(named)} outputs; {', '.join(each.name for each in fields)} are expected",
+            f"the model gives the outputs {', '.join(named)}; {', '.join(each.name for each in fields)} are expected",
             fix=_NOT_AS_DESCRIBED,
         )
     return dict(zip((each.name for each in fields), named.values(), strict=True))
@@ -117,7 +121,7 @@ def _only(values: Any, field: Field) -> Any:
 
     if isinstance(values, tuple) and len(values) == 1:
         values = values[0]
-    if isinstance(values, Mapping) and not field.type.startswith(("STRUCT", "MAP")):
+    if isinstance(values, Mapping):
         columns = [_plain(each) for each in values.values()]
         values = columns[0] if len(columns) == 1 else np.column_stack(columns)
     values = _plain(values)

@@ -51,7 +51,7 @@ def scoring(native: Any, logged: Logged) -> Scoring:
     is_keras = hasattr(native, "layers")
 
     def call(batch: Mapping[str, Any]) -> Any:
-        given = batch[""] if list(batch) == [""] else dict(batch)
+        given = dict(batch) if len(batch) > 1 else next(iter(batch.values()))
         # Not Keras's predict(), which starts a loop over batches of its own at each call.
         if is_keras:
             return _as_numpy(native(given, training=False))

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-_NAMES = ("n_jobs", "num_threads", "nthread", "thread_count")
+_NAMES = ("n_jobs", "num_threads", "nthread")
 
 
 def use_one(model: Any) -> None:
     """Set the number of threads to 1 on an estimator of scikit-learn's kind and on each in it, fitted or not."""
     seen: set[int] = set()
-    left = [model]
+    # A model of a project's own may hold estimators, and be none.
+    left = [model, *getattr(model, "__dict__", {}).values()]
     while left:
         each = left.pop()
         if id(each) in seen:
@@ -24,6 +25,8 @@ def use_one(model: Any) -> None:
             for name in _NAMES:
                 if name in vars(each):
                     setattr(each, name, 1)
+            if "_Booster" in vars(each) and hasattr(each._Booster, "set_param"):  # XGBoost's, once fitted
+                each._Booster.set_param({"nthread": 1})
             left.extend(vars(each).values())
         else:
             left.extend(_members(each))

@@ -128,7 +128,6 @@ class _Features:
         self._types = booster.feature_types
         self._logged = logged
         count = booster.num_features()
-        categories = [i for i, kind in enumerate(self._types or ()) if kind == "c"]
         self.order = list(range(count))
         if logged.takes_tensors:
             self._check_tensor(count)
@@ -138,7 +137,9 @@ class _Features:
         if self._names and sorted(self._names) == sorted(logged.names):
             self.order = [logged.names.index(each) for each in self._names]
         inputs = [logged.inputs[i] for i in self.order]
-        self._categories = [inputs[i].name for i in categories]
+        # A model that was trained on numbers of categories has no values of them, and takes numbers.
+        categories = [each.name for each, kind in zip(inputs, self._types or (), strict=False) if kind == "c"]
+        self._categories = [] if not categories or booster.get_categories().empty() else categories
         if not columns.all_numbers([each for each in inputs if each.name not in self._categories]):
             raise InvalidDefinitionError(
                 "the model takes an input that is no number and that was none of its categories in training",
@@ -153,9 +154,7 @@ class _Features:
             spec = self._logged.meta.get_input_schema().inputs[0]
             return columns.tensor(table.column(0), self._logged.inputs[0], tuple(spec.shape[1:]), spec.type)
         if self._categories:
-            frame = columns.frame(table.select(self._select)).astype(dict.fromkeys(self._categories, "category"))
-            frame.columns = self._names
-            return frame
+            return columns.categories(table.select(self._select), self._categories).set_axis(self._names, axis=1)
         return columns.matrix(table.select(self._select))
 
     def dmatrix(self, table: pa.Table) -> Any:
