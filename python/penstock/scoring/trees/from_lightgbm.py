@@ -55,7 +55,9 @@ def read_lightgbm(model: Any) -> Ensemble:
         # Only a classifier of two classes turns one probability into two; with an objective of the user's own it gives
         # plain sums.
         booster = model.booster_
-        return _read(booster, both=name == "LGBMClassifier" and not callable(model.objective_) and model.n_classes_ <= 2)
+        return _read(
+            booster, both=name == "LGBMClassifier" and not callable(model.objective_) and model.n_classes_ <= 2
+        )
     raise NotATreeEnsemble(f"lightgbm's {name} is not a Booster or one of its estimators")
 
 

@@ -61,7 +61,6 @@ def read_xgboost(model: Any) -> Ensemble:
 
 
 def _read(booster: Any, *, both: bool, refuses_infinity: bool) -> Ensemble:
-    import numpy as np
 
     learner = json.loads(bytes(booster.save_raw("json")))["learner"]
     kind = learner["gradient_booster"]["name"]

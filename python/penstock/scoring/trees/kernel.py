@@ -3,9 +3,10 @@
 `encode` turns values into ranks and `add_trees` adds up trees. Both work on blocks of `BLOCK` rows with the rows
 innermost and without branches on data, so that the compiler interleaves rows or makes vector instructions of them.
 
-`add_trees` has two ways through a tree. A tree of at most 32 leaves is scored as QuickScorer does (Lucchese et al.,
-SIGIR 2015) in its vectorised form (V-QuickScorer, Lucchese et al., SIGIR 2016): a row starts with one bit a leaf, each
-node whose test fails clears the bits of its left subtree, and the lowest bit left is the exit leaf. A larger tree is
+`add_trees` has two ways through a tree. A small or narrow tree is scored as QuickScorer does (Lucchese et al., SIGIR
+2015) in its vectorised form (V-QuickScorer, Lucchese et al., SIGIR 2016): a row starts with one bit a leaf, each node
+whose test fails clears the bits of its left subtree, and the lowest bit left is the exit leaf. A tree of more than 32
+leaves is split into words of 32, and a node is looked at only in the words that it can clear bits of. A large tree is
 walked level by level; a leaf is its own child, so that rows may arrive at different depths.
 """
 
@@ -28,8 +29,9 @@ UNROLL = 4
 # position apart: Leiserson, Prokop and Randall, "Using de Bruijn Sequences to Index a 1 in a Computer Word" (1998).
 DE_BRUIJN = np.uint32(0x077CB531)
 ALL_LEAVES = np.uint32(0xFFFFFFFF)
-# The depth that marks a bitvector tree.
+# In the place of a depth: the word of a bitvector tree's first leaves, and its other words, which come before that one.
 BITVECTOR = 0
+BITVECTOR_WORD = -1
 # The table of a column that has none: its ranks are those of its feature.
 NO_TABLE = -1
 
@@ -106,11 +108,12 @@ def add_trees(
 
     Args:
         ranks: int32 [blocks, columns * BLOCK], of `encode`.
-        trees: int64 [trees, 5]: depth, or `BITVECTOR`; first node; end of nodes, a multiple of `UNROLL` after the first
-            for a bitvector tree; first leaf; first output.
+        trees: int64 [trees and further words, 5]: depth, `BITVECTOR` or `BITVECTOR_WORD`; first node; end of nodes, a
+            multiple of `UNROLL` after the first for bitvectors; first leaf, which for `BITVECTOR_WORD` is counted from
+            the tree's first; first output.
         node_column: uint32, where the column that a node tests starts in a row of `ranks`.
         node_cut: int32.
-        node_mask: uint32, for a node of a bitvector tree the leaves that stay where its test fails.
+        node_mask: uint32, for a node of a bitvector's word the leaves that stay where its test fails.
         node_child: uint32, for a node of a walked tree its left child, counted from the tree's first node, with the
             right child one after it; itself for a leaf.
         values: float32 or float64 [width, leaves]; leaves of a bitvector tree by the hash of their bit, those of a
@@ -118,12 +121,12 @@ def add_trees(
         out: float32 or float64 [blocks, outputs, BLOCK], added to.
     """
     bits = np.empty(BLOCK, np.uint32)
-    place = np.empty(BLOCK, np.uint32)
+    place = np.zeros(BLOCK, np.uint32)
     for block in range(ranks.shape[0]):
         here = ranks[block]
         for t in range(trees.shape[0]):
             depth, start, stop, leaf, output = trees[t, 0], trees[t, 1], trees[t, 2], trees[t, 3], trees[t, 4]
-            if depth == BITVECTOR:
+            if depth <= BITVECTOR:
                 for r in range(BLOCK):
                     bits[r] = ALL_LEAVES
                 for n in range(start, stop, UNROLL):
@@ -138,9 +141,14 @@ def add_trees(
                         left &= mask2 if read(ranks2, r) > cut2 else ALL_LEAVES
                         left &= mask3 if read(ranks3, r) > cut3 else ALL_LEAVES
                         write(bits, r, left)
+                word = np.uint32(leaf if depth == BITVECTOR_WORD else 0)
                 for r in range(BLOCK):
                     lowest = bits[r] & np.uint32(~bits[r] + np.uint32(1))
-                    place[r] = np.uint32(np.uint32(lowest * DE_BRUIJN) >> np.uint32(27))
+                    found = np.uint32(word + (np.uint32(lowest * DE_BRUIJN) >> np.uint32(27)))
+                    # The exit leaf is in the first word that has a bit left, and words come in falling order.
+                    place[r] = found if bits[r] != np.uint32(0) else place[r]
+                if depth == BITVECTOR_WORD:
+                    continue
             else:
                 column, cut, child = node_column[start:stop], node_cut[start:stop], node_child[start:stop]
                 for r in range(BLOCK):

@@ -130,4 +130,3 @@ def compile_trees(model: Any) -> TreePredictor:
 
         return TreePredictor(read_sklearn(model))
     raise NotATreeEnsemble(f"{type(model).__module__}.{type(model).__qualname__} is of no library that is known")
-
