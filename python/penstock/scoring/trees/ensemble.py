@@ -61,7 +61,7 @@ class Ensemble:
         link_scale: What the link multiplies its argument by.
         narrow: Whether the library rounds values to float32 first.
         refuses_nan: Whether the library refuses a matrix with NaN.
-        refuses_infinity: Whether the library refuses a matrix with an infinity (after rounding, if it rounds).
+        refuses_infinity: The features in which the library refuses an infinity (after rounding, if it rounds).
     """
 
     n_features: int
@@ -81,7 +81,7 @@ class Ensemble:
     link_scale: float = 1.0
     narrow: bool = False
     refuses_nan: bool = False
-    refuses_infinity: bool = False
+    refuses_infinity: tuple[int, ...] = ()
 
 
 @dataclass
@@ -160,7 +160,7 @@ class Trees:
         output: int = 0,
         subsets: Mapping[int, Subset] | None = None,
     ) -> None:
-        """Add a tree whose leaves are nodes among the others, each array with one entry a node and `values` [nodes, width]."""
+        """Add a tree whose leaves are nodes among the others: arrays by node, and `values` [nodes, width]."""
         import numpy as np
 
         inner = ~is_leaf

@@ -77,7 +77,7 @@ def _of_trees(model: Any, estimators: list[Any]) -> Ensemble:
         "identity",
         narrow=True,
         refuses_nan=not estimators[0].__sklearn_tags__().input_tags.allow_nan,
-        refuses_infinity=True,
+        refuses_infinity=tuple(range(model.n_features_in_)),
     )
 
 
@@ -102,7 +102,7 @@ def _of_gradient_boosting(model: Any) -> Ensemble:
         link_scale=scale,
         narrow=True,
         refuses_nan=True,
-        refuses_infinity=True,
+        refuses_infinity=tuple(range(model.n_features_in_)),
     )
 
 
@@ -138,7 +138,9 @@ def _of_histogram(model: Any) -> Ensemble:
             )
     link, scale = _link(model, "numpy_softmax_classes")
     base = np.asarray(model._baseline_prediction, np.float64).ravel()
-    return trees.ensemble(model.n_features_in_, base, 1, link, link_scale=scale)
+    # The encoder of the categories refuses infinities.
+    encoded = tuple(int(each) for each in features[: len(categories)])
+    return trees.ensemble(model.n_features_in_, base, 1, link, link_scale=scale, refuses_infinity=encoded)
 
 
 def _link(model: Any, softmax: str) -> tuple[str, float]:

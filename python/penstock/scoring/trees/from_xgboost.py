@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# The link of each objective, and whether its base score is kept as a probability ("logit"), as a mean ("log") or as it is.
+# The link of each objective, and the function from the base score, which is kept as an outcome, to a sum.
 OBJECTIVES = {
     "reg:squarederror": ("identity", "identity"),
     "reg:absoluteerror": ("identity", "identity"),
@@ -28,7 +28,6 @@ OBJECTIVES = {
     "rank:map": ("identity", "identity"),
     "reg:logistic": ("c_sigmoid", "logit"),
     "binary:logistic": ("c_sigmoid", "logit"),
-    "binary:logitraw": ("identity", "logit"),
     "count:poisson": ("c_exp", "log"),
     "reg:gamma": ("c_exp", "log"),
     "reg:tweedie": ("c_exp", "log"),
@@ -88,12 +87,12 @@ def _read(booster: Any, *, both: bool, refuses_infinity: bool) -> Ensemble:
         1,
         link,
         narrow=True,
-        refuses_infinity=refuses_infinity,
+        refuses_infinity=tuple(range(int(told["num_feature"]))) if refuses_infinity else (),
     )
 
 
 def _margins(base_score: float | list[float], n_outputs: int, kept_as: str) -> Array:
-    """Where the sums start: float32 [outputs]. Since XGBoost 3.1 the base score is a list, of one or of a number a class."""
+    """Where the sums start: float32 [outputs]. Since XGBoost 3.1 it keeps a list, of one number or one a class."""
     import numpy as np
 
     from penstock.scoring.trees.kernel import logarithms

@@ -9,7 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numba  # type: ignore[import-untyped]
+import numba
+
+# Its types know neither a list of signatures nor its settings.
+njit: Any = numba.njit
+config: Any = numba.config
 
 
 def compiled(*signatures: str) -> Callable[[Callable[..., Any]], Any]:
@@ -30,17 +34,17 @@ def compiled(*signatures: str) -> Callable[[Callable[..., Any]], Any]:
 def _compile(function: Callable[..., Any], signatures: list[str]) -> Any:
     options = {"nogil": True, "error_model": "numpy"}
     try:
-        return numba.njit(signatures, cache=True, **options)(function)
+        return njit(signatures, cache=True, **options)(function)
     except RuntimeError:  # numba: no locator available
         folder = private_folder(Path(tempfile.gettempdir()) / f"penstock-numba-{os.getuid()}")
         if folder is None:
-            return numba.njit(signatures, **options)(function)
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)
+            return njit(signatures, **options)(function)
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(folder)
     try:
-        return numba.njit(signatures, cache=True, **options)(function)
+        return njit(signatures, cache=True, **options)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
 
 
 def private_folder(path: Path) -> Path | None:

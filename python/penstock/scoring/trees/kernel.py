@@ -40,7 +40,7 @@ NO_TABLE = -1
     "void(Array(float64, 2, 'A', readonly=True), boolean, int64[:, ::1], float64[::1], int64[:, ::1], int32[::1],"
     " int32[:, ::1])"
 )
-def encode(
+def encode(  # noqa: PLR0912 - a kernel that calls another would not be compiled anew when that one changes
     matrix: Any, narrow: bool, features: Any, cuts: Any, columns: Any, tables: Any, ranks: Any
 ) -> None:  # pragma: no cover - machine code
     """Fill `ranks` with the rank of each value: the number of cuts of its feature that are below it.
@@ -99,7 +99,7 @@ def encode(
     "void(int32[:, ::1], int64[:, ::1], uint32[::1], int32[::1], uint32[::1], uint32[::1], float32[:, ::1],"
     " float32[:, :, ::1])",
 )
-def add_trees(
+def add_trees(  # noqa: PLR0912
     ranks: Any, trees: Any, node_column: Any, node_cut: Any, node_mask: Any, node_child: Any, values: Any, out: Any
 ) -> None:  # pragma: no cover - machine code
     """Add to `out` what each tree gives, tree by tree in order, in the precision of `out`.

@@ -1,8 +1,8 @@
 """An ensemble as the arrays that the kernels read.
 
-Each used feature gets its sorted distinct cuts, and values are compared by their rank among them: rank(value) <= rank(cut)
-exactly where value <= cut. A feature becomes one column for the tests that send NaN left, one for those that send it
-right, and one for each distinct subset, where the rank is 0 for values that go left and 1 for those that do not.
+Each used feature gets its sorted distinct cuts, and values are compared by their rank among them: a value is at most a
+cut exactly where its rank is at most the cut's. A feature becomes one column for the tests that send NaN left, one for
+those that send it right, and one for each distinct subset, where the rank is 0 for values that go left, else 1.
 """
 
 from __future__ import annotations
@@ -66,7 +66,10 @@ def _columns(ensemble: Ensemble) -> _Columns:
 
     from penstock.scoring.trees.kernel import NO_TABLE
 
-    features, cuts, columns, tables = [], [], [], []
+    features: list[tuple[int, ...]] = []
+    cuts: list[Any] = []
+    columns: list[tuple[int, int]] = []
+    tables: list[Any] = []
     n_cuts = n_table = 0
     of_node = np.zeros(len(ensemble.feature), np.int64)
     cut_of_node = np.zeros(len(ensemble.feature), np.int64)
@@ -174,8 +177,8 @@ def _bitvector(
     """Append a tree as bitvectors.
 
     Returns:
-        For each word of 32 leaves its number of leaves before it, its first node and its end of nodes; and the leaves of
-        each word in turn by the hash of their bit.
+        For each word of 32 leaves the number of leaves before it, its first node and its end of nodes; and the leaves,
+        word by word, by the hash of their bit.
     """
     import numpy as np
 
@@ -211,7 +214,7 @@ def _cleared(ensemble: Ensemble, root: int) -> tuple[list[int], list[tuple[int, 
 
 
 def _append_word(columns: _Columns, nodes: _Nodes, masks: list[tuple[int, int]]) -> tuple[int, int]:
-    """Append the nodes of a word with their masks, filled up with tests that never fail; gives where they start and end."""
+    """Append the nodes of a word with their masks, filled up with tests that never fail; gives their start and end."""
     import numpy as np
 
     from penstock.scoring.trees.kernel import ALL_LEAVES, UNROLL
@@ -228,7 +231,7 @@ def _append_word(columns: _Columns, nodes: _Nodes, masks: list[tuple[int, int]])
 
 
 def _walked(ensemble: Ensemble, columns: _Columns, levels: list[Array], nodes: _Nodes) -> tuple[int, Array]:
-    """Append a tree to be walked, breadth first; gives its first node, and for each node its leaf (0 for an inner one)."""
+    """Append a tree to be walked, breadth first; gives its first node, and each node's leaf (0 for an inner one)."""
     import numpy as np
 
     codes = np.concatenate(levels)

@@ -1,8 +1,8 @@
 """From sums of trees to what a library's predict gives, by the library's own formula and functions.
 
-Each link takes the sums, [outputs, rows] without gaps in the precision of the ensemble, which it may overwrite, and the scale, and
-gives outputs as [rows, outputs]. Names that start with `c_` take exponentials from the C library, as LightGBM and
-XGBoost do; `numpy_` are scikit-learn's.
+Each link takes the sums, [outputs, rows] without gaps in the precision of the ensemble, which it may overwrite, and
+the scale, and gives outputs as [rows, outputs]. Those that start with `c_` take exponentials from the C library, as
+LightGBM and XGBoost do; `numpy_` are scikit-learn's.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _c_sigmoid(sums: Array, scale: float) -> Array:
         # XGBoost bounds the exponent, since a float32 exponential overflows early.
         np.minimum(exponents, np.float32(88.7), out=exponents)
     exponentials(exponents.reshape(-1))
-    one = sums.dtype.type(1)
+    one: Array = np.ones(1, sums.dtype)
     return (one / (one + exponents)).T
 
 
@@ -51,7 +51,8 @@ def _c_softmax(sums: Array, scale: float) -> Array:
     total = np.zeros(sums.shape[1], np.float64)
     for each in sums:  # one after the other: the order of the sum is the libraries'
         total += each
-    return (sums / total.astype(sums.dtype)).T
+    probabilities: Array = sums / total.astype(sums.dtype)
+    return probabilities.T
 
 
 def _with_complement(link: Callable[[Array, float], Array]) -> Callable[[Array, float], Array]:

@@ -1,17 +1,18 @@
 """Reads and writes of arrays for kernels, with the promise that no write touches what is read.
 
-numba tells LLVM nothing about which arrays overlap, so a loop that gathers from one array and writes to another is never
-made into vector instructions. `read` and `write` carry LLVM's scoped no-alias metadata
-(https://llvm.org/docs/LangRef.html#noalias-and-alias-scope-metadata), which is the missing promise. They check no bounds.
+numba tells LLVM nothing about which arrays overlap, so a loop that gathers from one array and writes to another is
+never made into vector instructions. `read` and `write` carry LLVM's scoped no-alias metadata
+(https://llvm.org/docs/LangRef.html#noalias-and-alias-scope-metadata), which is the missing promise. They check no
+bounds.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from numba import types  # type: ignore[import-untyped]
-from numba.core import cgutils, errors  # type: ignore[import-untyped]
-from numba.extending import intrinsic  # type: ignore[import-untyped]
+from numba import types
+from numba.core import errors
+from numba.extending import intrinsic
 
 
 def _scope(builder: Any) -> Any:
@@ -31,8 +32,7 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index_type
     return builder.gep(data, [context.cast(builder, index, index_type, types.uintp)], inbounds=True)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def read(typing_context: Any, array: Any, index: Any) -> Any:
+def _read(typing_context: Any, array: Any, index: Any) -> Any:
     """`array[index]` of a contiguous array of one dimension that the function does not write to."""
     _contiguous(array)
 
@@ -45,8 +45,7 @@ def read(typing_context: Any, array: Any, index: Any) -> Any:
     return array.dtype(array, index), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def write(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+def _write(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
     """`array[index] = value` of a contiguous array of one dimension that the function never gives to `read`."""
     _contiguous(array)
 
@@ -54,6 +53,11 @@ def write(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
         pointer = _pointer(context, builder, array, arguments[0], index, arguments[1])
         stored = builder.store(context.cast(builder, arguments[2], value, array.dtype), pointer)
         stored.set_metadata("noalias", _scope(builder))
-        return cgutils.get_null_value(context.get_value_type(types.none))
+        return context.get_dummy_value()
 
     return types.none(array, index, value), generate
+
+
+# numba's types do not say that a call leaves the context out.
+read: Any = intrinsic(_read)
+write: Any = intrinsic(_write)

@@ -48,7 +48,8 @@ class TreePredictor:
             float64 [rows, outputs]: probabilities by class for a classifier, values for a regressor.
 
         Raises:
-            ValueError: when the matrix is of another shape or type, or holds NaN or infinities that the library refuses.
+            ValueError: when the matrix is of another shape or type, or holds NaN or infinities that the library
+                refuses.
         """
         import numpy as np
 
@@ -95,7 +96,9 @@ class TreePredictor:
             raise ValueError("the matrix contains NaN, and the model takes no missing values")
         if ensemble.refuses_infinity:
             with np.errstate(over="ignore"):
-                rounded = matrix.astype(np.float32) if ensemble.narrow else matrix
+                every = len(ensemble.refuses_infinity) == ensemble.n_features
+                asked = matrix if every else matrix[:, ensemble.refuses_infinity]
+                rounded = asked.astype(np.float32) if ensemble.narrow else asked
             if np.isinf(rounded).any():
                 raise ValueError("the matrix contains an infinity or a value too large for the model's type")
 
