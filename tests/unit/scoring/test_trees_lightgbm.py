@@ -110,6 +110,12 @@ def test_estimators() -> None:
         agree(classifier, classifier.predict_proba)
 
 
+def test_an_estimator_that_stops_early_in_prediction_is_not_represented() -> None:
+    model = lgb.LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1, pred_early_stop=True)
+    with pytest.raises(NotATreeEnsemble, match="stops early"):
+        compile_trees(model.fit(training_rows(0), classes(Y, 2)))
+
+
 def test_the_best_iteration_counts() -> None:
     for boosting in ("gbdt", "rf"):
         bagging = {"bagging_fraction": 0.6, "bagging_freq": 1}

@@ -52,6 +52,8 @@ def read_lightgbm(model: Any) -> Ensemble:
     if name == "Booster":
         return _read(model, both=False)
     if name in ("LGBMClassifier", "LGBMRegressor", "LGBMRanker"):
+        if model.get_params().get("pred_early_stop"):
+            raise NotATreeEnsemble("LightGBM's estimator stops early in prediction")
         # Only a classifier of two classes turns one probability into two; with an objective of the user's own it gives
         # plain sums.
         booster = model.booster_

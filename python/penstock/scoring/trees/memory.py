@@ -33,7 +33,7 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index_type
 
 
 def _read(typing_context: Any, array: Any, index: Any) -> Any:
-    """`array[index]` of a contiguous array of one dimension that the function does not write to."""
+    """`array[index]` of a contiguous array of one dimension that the loop never gives to `write`."""
     _contiguous(array)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -46,7 +46,7 @@ def _read(typing_context: Any, array: Any, index: Any) -> Any:
 
 
 def _write(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
-    """`array[index] = value` of a contiguous array of one dimension that the function never gives to `read`."""
+    """`array[index] = value` of a contiguous array of one dimension that the loop never gives to `read`."""
     _contiguous(array)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
