@@ -154,6 +154,7 @@ def test_what_is_not_represented() -> None:
         (HistGradientBoostingRegressor(max_iter=3).fit(words.rename(columns=str), Y), "are not numbers"),
         (AdaBoostRegressor(n_estimators=2).fit(rows, Y), "AdaBoostRegressor is no tree"),
         (Own(**FEW).fit(rows, Y), "of no library that is known"),
+        (RandomForestRegressor(), "is not built as expected"),
         (object(), "of no library that is known"),
     ]
     for model, why in cases:

@@ -37,7 +37,7 @@ NO_TABLE = -1
 
 
 @compiled(
-    "void(Array(float64, 2, 'A', readonly=True), boolean, int64[:, ::1], float64[::1], int64[:, ::1], int32[::1],"
+    "void(Array(float64, 2, 'A', readonly=True), boolean, int64[:, ::1], float64[::1], int64[:, ::1], uint8[::1],"
     " int32[:, ::1])"
 )
 def encode(  # noqa: PLR0912 - a kernel that calls another would not be compiled anew when that one changes
@@ -51,8 +51,9 @@ def encode(  # noqa: PLR0912 - a kernel that calls another would not be compiled
         features: int64 [used features, 5]: index in the matrix, first cut, log2 of (number of cuts + 1), first column,
             end of columns.
         cuts: float64, increasing within a feature, filled up with infinity to one less than a power of two.
-        columns: int64 [columns, 2]: where its table starts in `tables`, or `NO_TABLE`; the rank of NaN.
-        tables: int32, for a column of a subset split the rank of each rank of its feature.
+        columns: int64 [columns, 2]: where its table starts in `tables`, or `NO_TABLE`; the rank of NaN without a table.
+        tables: uint8, for a column of a subset split 0 or 1 for each rank of its feature, filled up to the power of two,
+            and then for NaN.
         ranks: int32 [blocks, columns * BLOCK], written; a column's rows lie side by side.
     """
     values = np.empty(BLOCK, np.float64)
@@ -74,6 +75,7 @@ def encode(  # noqa: PLR0912 - a kernel that calls another would not be compiled
                 position[r] = np.uint32(0)
             levels = features[f, 2]
             table = cuts[features[f, 1] :]
+            nan_position = np.uint32(1 << levels)
             for level in range(levels):
                 shift = np.uint32(levels - 1 - level)
                 before = np.uint32(np.uint32(np.uint32(1) << shift) - np.uint32(1))
@@ -83,14 +85,15 @@ def encode(  # noqa: PLR0912 - a kernel that calls another would not be compiled
                     write(position, r, np.uint32(position[r] + np.uint32(np.uint32(below) << shift)))
             for c in range(features[f, 3], features[f, 4]):
                 column = ranks[block, c * BLOCK : (c + 1) * BLOCK]
-                start = columns[c, 0]
-                of_nan = np.int32(columns[c, 1])
-                if start == NO_TABLE:
+                if columns[c, 0] == NO_TABLE:
+                    of_nan = np.int32(columns[c, 1])
                     for r in range(BLOCK):
                         column[r] = of_nan if values[r] != values[r] else np.int32(position[r])
                 else:
+                    of_rank = tables[columns[c, 0] :]
                     for r in range(BLOCK):
-                        column[r] = of_nan if values[r] != values[r] else tables[start + np.int64(position[r])]
+                        at = nan_position if values[r] != values[r] else position[r]
+                        write(column, r, np.int32(read(of_rank, at)))
 
 
 @compiled(

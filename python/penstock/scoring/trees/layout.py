@@ -91,12 +91,14 @@ def _columns(ensemble: Ensemble) -> _Columns:
         for number, nan_left in sorted({(int(ensemble.subset[n]), bool(ensemble.nan_left[n])) for n in subset}):
             these = subset[(ensemble.subset[subset] == number) & (ensemble.nan_left[subset] == nan_left)]
             of_node[these] = len(columns)
-            columns.append((n_table, RANK_OF_NAN[nan_left]))
+            columns.append((n_table, int(not nan_left)))
             chosen = ensemble.subsets[number]
             below = np.searchsorted(np.searchsorted(own, np.asarray(chosen.bounds, np.float64)), ranks)
             goes_left = (below % 2 == 0) == chosen.starts_left
-            tables.append((~goes_left).astype(np.int32))
-            n_table += len(ranks)
+            table = np.full((1 << levels) + 1, not nan_left)
+            table[: len(ranks)] = ~goes_left
+            tables.append(table)
+            n_table += len(table)
         features.append((int(feature), n_cuts, levels, first_column, len(columns)))
         cuts.append(np.r_[own, np.full((1 << levels) - 1 - len(own), np.inf)])
         n_cuts += (1 << levels) - 1
@@ -104,7 +106,7 @@ def _columns(ensemble: Ensemble) -> _Columns:
         "features": np.asarray(features, np.int64).reshape(-1, 5),
         "cuts": np.concatenate([*cuts, [np.inf]]),
         "columns": np.asarray(columns, np.int64).reshape(-1, 2),
-        "tables": np.concatenate([*tables, [0]]).astype(np.int32),
+        "tables": np.concatenate([*tables, [False]]).astype(np.uint8),
     }
     return _Columns(arrays, of_node, cut_of_node)
 

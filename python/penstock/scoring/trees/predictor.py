@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Rows whose ranks are held at a time: they stay in the second-level cache for a dozen features.
-ROWS_AT_A_TIME = 8192
+# Bytes of ranks that are held at a time: they stay in the second-level cache.
+RANK_BYTES = 1 << 19
 
 
 class TreePredictor:
@@ -62,10 +62,11 @@ class TreePredictor:
             )
         self._refuse(matrix)
         n_blocks = -(-len(matrix) // BLOCK)
-        per_step = ROWS_AT_A_TIME // BLOCK
+        n_columns = len(layout.columns)
+        per_step = max(RANK_BYTES // (4 * BLOCK * max(n_columns, 1)), 1)
         sums = np.empty((n_blocks, len(ensemble.base), BLOCK), ensemble.base.dtype)
         sums[:] = ensemble.base[:, None]
-        ranks = np.empty((min(per_step, n_blocks), len(layout.columns) * BLOCK), np.int32)
+        ranks = np.empty((min(per_step, n_blocks), n_columns * BLOCK), np.int32)
         for first in range(0, n_blocks, per_step):
             end = min(first + per_step, n_blocks)
             some = ranks[: end - first]
@@ -115,21 +116,30 @@ def compile_trees(model: Any) -> TreePredictor:
         `predict` otherwise, as float64.
 
     Raises:
-        NotATreeEnsemble: when it is none of these, or uses what cannot be represented.
+        NotATreeEnsemble: when it is none of these, uses what cannot be represented, or is not built like those of the
+            library's versions that are known.
+        ImportError: when numba is not installed.
     """
+    try:
+        return TreePredictor(_read(model))
+    except (AttributeError, IndexError, KeyError) as error:
+        raise NotATreeEnsemble(f"{type(model).__qualname__} is not built as expected: {error!r}") from error
+
+
+def _read(model: Any) -> Ensemble:
     # A class is known by its module, so that no library is imported that is not there. A subclass of somebody's own may
     # predict in a way of its own and is not taken.
     library = type(model).__module__.partition(".")[0]
     if library == "lightgbm":
         from penstock.scoring.trees.from_lightgbm import read_lightgbm
 
-        return TreePredictor(read_lightgbm(model))
+        return read_lightgbm(model)
     if library == "xgboost":
         from penstock.scoring.trees.from_xgboost import read_xgboost
 
-        return TreePredictor(read_xgboost(model))
+        return read_xgboost(model)
     if library == "sklearn":
         from penstock.scoring.trees.from_sklearn import read_sklearn
 
-        return TreePredictor(read_sklearn(model))
+        return read_sklearn(model)
     raise NotATreeEnsemble(f"{type(model).__module__}.{type(model).__qualname__} is of no library that is known")
