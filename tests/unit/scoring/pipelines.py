@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -103,6 +104,7 @@ def _estimator(rng: np.random.Generator, target: str) -> Any:
 TARGETS = ["number", "positive", "two", "three", "several"]
 
 
+@lru_cache(maxsize=None)
 def fitted(seed: int, target: str) -> tuple[Pipeline, pd.DataFrame]:
     """A fitted pipeline, and rows that it has not seen."""
     rng = np.random.default_rng(seed)

@@ -54,38 +54,39 @@ def _tables(encoder: Any, at: int, column: Raw, within: slice, where: str) -> li
     if len(set(map(type, keys))) > 1:
         raise NotLinear("its levels are texts and numbers", where=where)
     text = not keys or isinstance(keys[0], str)
-    rows = [_asked(encoder, at, each, within) for each in known]
-    unknown = _asked(encoder, at, _NEVER_SEEN if text else max(map(float, keys)) + 1.0, within)
+    rows = _asked(encoder, at, known, within) if known else ()
+    assert rows is not None  # an encoder takes its own categories
+    unknown = _asked(encoder, at, [_NEVER_SEEN if text else max(map(float, keys)) + 1.0], within)
     fill = column.fill if column.fill is not None else lacking[0] if lacking else None if text else math.nan
-    missing = _asked(encoder, at, fill, within)
+    missing = _asked(encoder, at, [fill], within)
     return [
         Table(
             column.input,
             "text" if text else "number",
-            {key: float(row[k]) for key, row in zip(keys, rows, strict=True) if row is not None},
-            None if unknown is None or math.isnan(unknown[k]) else float(unknown[k]),
-            math.nan if missing is None else float(missing[k]),
+            {key: float(row[k]) for key, row in zip(keys, rows, strict=True)},
+            None if unknown is None or math.isnan(unknown[0, k]) else float(unknown[0, k]),
+            math.nan if missing is None else float(missing[0, k]),
         )
         for k in range(within.stop - within.start)
     ]
 
 
-def _asked(encoder: Any, at: int, value: Any, within: slice) -> Matrix | None:
-    """What the encoder makes of a row with `value` at one place; None where it refuses the value."""
+def _asked(encoder: Any, at: int, values: list[Any], within: slice) -> Matrix | None:
+    """What the encoder makes of rows with these values at one place; None where it refuses one."""
     import pandas as pd
 
-    row = [categories[0] for categories in encoder.categories_]
-    row[at] = value
     # integer names are no feature names to scikit-learn
-    names = getattr(encoder, "feature_names_in_", range(len(row)))
-    frame = pd.DataFrame({name: pd.Series([each], dtype=_dtype(each)) for name, each in zip(names, row, strict=True)})
+    names = getattr(encoder, "feature_names_in_", range(len(encoder.categories_)))
+    taken = {name: [each[0]] * len(values) for name, each in zip(names, encoder.categories_, strict=True)}
+    taken[names[at]] = values
+    frame = pd.DataFrame({name: pd.Series(each, dtype=_dtype(each[0])) for name, each in taken.items()})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of unknown categories, which we ask about on purpose
         try:
             got = encoder.transform(frame)
         except ValueError:
             return None
-    dense: Matrix = (got.toarray() if hasattr(got, "toarray") else pd.DataFrame(got).to_numpy())[0, within]
+    dense: Matrix = (got.toarray() if hasattr(got, "toarray") else pd.DataFrame(got).to_numpy())[:, within]
     return dense
 
 
