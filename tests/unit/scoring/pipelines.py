@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -67,8 +67,17 @@ def arrow(frame: pd.DataFrame) -> pa.Table:
 
 def _numeric(rng: np.random.Generator) -> Pipeline:
     scaler: Any = rng.choice(
-        np.array([StandardScaler(), StandardScaler(with_mean=False), MinMaxScaler((-1, 2)), MaxAbsScaler(),
-                  RobustScaler(), "passthrough"], dtype=object)
+        np.array(
+            [
+                StandardScaler(),
+                StandardScaler(with_mean=False),
+                MinMaxScaler((-1, 2)),
+                MaxAbsScaler(),
+                RobustScaler(),
+                "passthrough",
+            ],
+            dtype=object,
+        )
     )
     imputer = SimpleImputer(
         strategy=str(rng.choice(["mean", "median", "most_frequent"])), add_indicator=bool(rng.integers(2))
@@ -93,8 +102,12 @@ def _estimator(rng: np.random.Generator, target: str) -> Any:
     choices: dict[str, list[Any]] = {
         "number": [LinearRegression(), Ridge(0.1), Lasso(0.05), ElasticNet(0.05), SGDRegressor(random_state=0)],
         "positive": [PoissonRegressor(), GammaRegressor(), TweedieRegressor(power=1.5), TweedieRegressor(power=0)],
-        "two": [LogisticRegression(), LogisticRegression(C=0.1, solver="liblinear"),
-                LogisticRegression(fit_intercept=False), SGDClassifier(loss="log_loss", random_state=0)],
+        "two": [
+            LogisticRegression(),
+            LogisticRegression(C=0.1, solver="liblinear"),
+            LogisticRegression(fit_intercept=False),
+            SGDClassifier(loss="log_loss", random_state=0),
+        ],
         "three": [LogisticRegression(max_iter=300)],
         "several": [LinearRegression(), Ridge()],
     }
@@ -104,7 +117,7 @@ def _estimator(rng: np.random.Generator, target: str) -> Any:
 TARGETS = ["number", "positive", "two", "three", "several"]
 
 
-@lru_cache(maxsize=None)
+@cache
 def fitted(seed: int, target: str) -> tuple[Pipeline, pd.DataFrame]:
     """A fitted pipeline, and rows that it has not seen."""
     rng = np.random.default_rng(seed)

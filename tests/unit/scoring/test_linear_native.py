@@ -39,9 +39,9 @@ def test_native_scores_are_equal_to_the_estimators(seed: int, target: str) -> No
         assert made["label"].to_pylist() == model.predict(frame).tolist()
     elif target == "several":
         made = predictor(formula, described("x", "y"))(table, {})
-        np.testing.assert_allclose(np.column_stack([made["x"], made["y"]]), expected, rtol=1e-10)
+        np.testing.assert_allclose(np.column_stack([made["x"], made["y"]]), expected, rtol=1e-10, atol=1e-12)
         vector = predictor(formula, described("prediction"))(table, {})["prediction"]
-        np.testing.assert_allclose(vector, expected, rtol=1e-10)
+        np.testing.assert_allclose(vector, expected, rtol=1e-10, atol=1e-12)
     else:
         made = predictor(formula, described("prediction"))(table, {})
         np.testing.assert_allclose(made["prediction"], expected, rtol=1e-10, atol=1e-12)
@@ -56,8 +56,12 @@ def test_dictionaries_chunks_and_no_rows_are_scored_alike() -> None:
         at = coded.column_names.index(name)
         coded = coded.set_column(at, name, coded.column(name).dictionary_encode())
     large = table.set_column(4, "carrier", table.column("carrier").cast(pa.large_string()))
-    for other in (coded, large, pa.concat_tables([table.slice(0, 7), table.slice(7)]),
-                  pa.concat_tables([coded.slice(0, 7), coded.slice(7)])):
+    for other in (
+        coded,
+        large,
+        pa.concat_tables([table.slice(0, 7), table.slice(7)]),
+        pa.concat_tables([coded.slice(0, 7), coded.slice(7)]),
+    ):
         np.testing.assert_array_equal(raw_scores(formula, other), plain)
     assert raw_scores(formula, table.slice(0, 0)).shape == (0, 1)
     lost = table.set_column(4, "carrier", pa.chunked_array([pa.nulls(table.num_rows)]))

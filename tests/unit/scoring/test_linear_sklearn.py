@@ -130,8 +130,8 @@ def test_coefficients_that_lie_about_their_shape_are_refused() -> None:
 class Doubled(StandardScaler):
     """A scaler that does something else."""
 
-    def transform(self, X: Any, copy: Any = None) -> Any:
-        return 2 * super().transform(X)
+    def transform(self, *given: Any) -> Any:
+        return 2 * super().transform(*given)
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,14 @@ class Doubled(StandardScaler):
         (make_pipeline(MinMaxScaler(clip=True), LinearRegression()), "clip"),
         (make_pipeline(Doubled(), LinearRegression()), "Doubled"),
         (make_pipeline(SimpleImputer(missing_values=-1), LinearRegression()), "takes -1"),
-        (make_pipeline(StandardScaler(), OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
-                       LinearRegression()), "after a scaler"),
+        (
+            make_pipeline(
+                StandardScaler(),
+                OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+                LinearRegression(),
+            ),
+            "after a scaler",
+        ),
         (ColumnTransformer([("a", "passthrough", ["a"])]), "no coefficients|predicts nothing"),
     ],
 )
@@ -159,8 +165,11 @@ def test_classifiers_without_these_probabilities_are_refused() -> None:
     frame, y = simple()
     numbers = frame[["a", "b"]]
     three = np.digitize(y, [4, 6])
-    for model in (RidgeClassifier().fit(numbers, y > 5), SGDClassifier(loss="hinge").fit(numbers, y > 5),
-                  SGDClassifier(loss="log_loss").fit(numbers, three)):
+    for model in (
+        RidgeClassifier().fit(numbers, y > 5),
+        SGDClassifier(loss="hinge").fit(numbers, y > 5),
+        SGDClassifier(loss="log_loss").fit(numbers, three),
+    ):
         with pytest.raises(NotLinear):
             from_sklearn(model)
     diverged = LogisticRegression().fit(numbers, y > 5)

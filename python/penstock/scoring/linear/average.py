@@ -89,7 +89,7 @@ class _Average:
         for level, (weight,) in zip(term.levels, term.weights, strict=True):
             share = self._share(exp.EQ(this=key.copy(), expression=literal(level)))
             terms.append(exp.Mul(this=double(weight), expression=share))
-        other = _has(key)
+        other: exp.Expression = _has(key)
         if term.levels:
             known = exp.In(this=key.copy(), expressions=[literal(level) for level in term.levels])
             other = exp.and_(other, exp.not_(known))

@@ -6,6 +6,8 @@ subquery that fetches them gives a flat struct of numbers and one map a level te
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError
@@ -47,44 +49,42 @@ def checked(shape: Shape, coefficients: exp.Expression, dialect: Dialect) -> exp
     Raises:
         InvalidDefinitionError: when `coefficients` is no query of one column.
     """
+    slots = _unpacked(shape, _HELD, words(dialect))
+    named = [exp.PropertyEQ(this=exp.to_identifier(name), expression=value) for name, value in slots.items()]
+    return _checked(shape, coefficients, exp.Struct(expressions=named), words(dialect))
+
+
+_HELD = exp.column("c", "held")
+
+
+def _checked(shape: Shape, coefficients: exp.Expression, given: exp.Expression, say: Words) -> exp.Expression:
+    """A scalar subquery that gives an expression over the coefficients `_HELD`, or fails."""
     query = coefficients.unnest()
     if not isinstance(query, exp.Query) or len(query.selects) != 1:
         raise InvalidDefinitionError(
-            "the coefficients of a model come from a query of one column", where=coefficients.sql(dialect)
+            "the coefficients of a model come from a query of one column", where=coefficients.sql(say.dialect)
         )
-    say = words(dialect)
     # an aggregate gives one row even for none, so that a lost version is an error and not a column of NULLs
+    named = exp.TableAlias(this=exp.to_identifier("given"), columns=[exp.to_identifier("c")])
     row = exp.select(
         exp.alias_(exp.AnyValue(this=exp.column("c", "given")), "c"), exp.alias_(exp.Count(this=exp.Star()), "n")
-    ).from_(
-        exp.Subquery(
-            this=query.copy(), alias=exp.TableAlias(this=exp.to_identifier("given"), columns=[exp.to_identifier("c")])
-        )
-    )
-    held = exp.column("c", "told")
+    ).from_(exp.Subquery(this=query.copy(), alias=named))
     right = exp.and_(
-        exp.EQ(this=exp.column("n", "told"), expression=exp.Literal.number(1)),
-        exp.EQ(this=_field(held, "shape"), expression=exp.Literal.string(shape.hash)),
+        exp.EQ(this=exp.column("n", "held"), expression=exp.Literal.number(1)),
+        exp.EQ(this=_field(_HELD, "shape"), expression=exp.Literal.string(shape.hash)),
     )
     wrong = say.raised(
         f"no version of the model is of the shape {shape.hash}, for which this SQL was written: make its function anew"
     )
-    unpacked = exp.Struct(
-        expressions=[
-            exp.PropertyEQ(this=exp.to_identifier(name), expression=value)
-            for name, value in _unpacked(shape, held, say).items()
-        ]
-    )
-    return exp.Subquery(
-        this=exp.select(exp.Case(ifs=[exp.If(this=right, true=unpacked)], default=wrong)).from_(row.subquery("told"))
-    )
+    case = exp.Case(ifs=[exp.If(this=right, true=given)], default=wrong)
+    return exp.Subquery(this=exp.select(case).from_(row.subquery("held")))
 
 
 class Slots:
-    """The fields of an unpacked struct, for the sum of a score."""
+    """The places of the coefficients in the sum of a score; `slot` gives the expression of the one of a name."""
 
-    def __init__(self, shape: Shape, unpacked: exp.Expression, say: Words) -> None:
-        self._unpacked = unpacked
+    def __init__(self, shape: Shape, slot: Callable[[str], exp.Expression], say: Words) -> None:
+        self._slot = slot
         self._places = {each: at for at, each in enumerate((*shape.numbers, *shape.levels))}
         self._say = say
 
@@ -106,8 +106,20 @@ class Slots:
     def missing(self, term: NumberShape | LevelShape, output: int) -> exp.Expression:
         return self._slot(f"m{self._places[term]}_{output}")
 
-    def _slot(self, name: str) -> exp.Expression:
-        return _field(self._unpacked, name)
+
+def fields_of(shape: Shape, unpacked: exp.Expression, say: Words) -> Slots:
+    """The coefficients as fields of what `checked` gives."""
+    return Slots(shape, lambda name: _field(unpacked, name), say)
+
+
+def subqueries_of(shape: Shape, coefficients: exp.Expression, say: Words) -> Slots:
+    """The coefficients as scalar subqueries, one a slot, each of which checks the shape.
+
+    Raises:
+        InvalidDefinitionError: when `coefficients` is no query of one column.
+    """
+    slots = _unpacked(shape, _HELD, say)
+    return Slots(shape, lambda name: _checked(shape, coefficients, slots[name], say), say)
 
 
 def _unpacked(shape: Shape, held: exp.Expression, say: Words) -> dict[str, exp.Expression]:

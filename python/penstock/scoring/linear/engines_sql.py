@@ -44,7 +44,9 @@ class Words:
         """The value of a list; places count from 0."""
         return call(self.list_value, list_, exp.Literal.number(at + self.first))
 
-    def each(self, list_: exp.Expression, body: Callable[[exp.Expression], exp.Expression], name: str) -> exp.Expression:
+    def each(
+        self, list_: exp.Expression, body: Callable[[exp.Expression], exp.Expression], name: str
+    ) -> exp.Expression:
         """The list of what `body` makes of each value; `name` is the variable's."""
         variable = exp.to_identifier(name)
         return call(self.mapped, list_, exp.Lambda(this=body(exp.column(name)), expressions=[variable]))

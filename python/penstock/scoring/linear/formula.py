@@ -67,7 +67,7 @@ class Levels:
 
     input: str
     kind: LevelKind
-    levels: tuple[str, ...] | tuple[float, ...]
+    levels: tuple[str | float, ...]
     weights: tuple[Weights, ...]
     unknown: Weights | None
     missing: Weights | None
@@ -196,7 +196,7 @@ def arrow_type() -> pa.StructType:
 
 def _levels(name: str, told: Mapping[str, Any]) -> Levels:
     weights = dict(told["weights"])
-    keys = tuple(weights) if told["kind"] == "text" else tuple(map(float, weights))
+    keys: tuple[str | float, ...] = tuple(weights) if told["kind"] == "text" else tuple(map(float, weights))
     each = tuple(tuple(w) for w in weights.values())
     return Levels(name, told["kind"], keys, each, _tupled(told["unknown"]), _tupled(told["missing"]))
 

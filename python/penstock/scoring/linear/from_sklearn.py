@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     Matrix = np.ndarray[Any, Any]
 
 _IDENTITY = frozenset(
-    "ARDRegression BayesianRidge ElasticNet ElasticNetCV HuberRegressor Lars LarsCV Lasso LassoCV LassoLars LassoLarsCV "
-    "LassoLarsIC LinearRegression LinearSVR MultiTaskElasticNet MultiTaskLasso OrthogonalMatchingPursuit "
+    "ARDRegression BayesianRidge ElasticNet ElasticNetCV HuberRegressor Lars LarsCV Lasso LassoCV LassoLars "
+    "LassoLarsCV LassoLarsIC LinearRegression LinearSVR MultiTaskElasticNet MultiTaskLasso OrthogonalMatchingPursuit "
     "OrthogonalMatchingPursuitCV PassiveAggressiveRegressor QuantileRegressor Ridge RidgeCV SGDRegressor "
     "TheilSenRegressor".split()
 )
@@ -156,9 +156,9 @@ def _refuse_weights(step: Any) -> None:
 def _imputed(step: Any, columns: list[Column]) -> list[Column]:
     if not (step.missing_values is None or step.missing_values != step.missing_values):
         raise NotLinear(f"SimpleImputer takes {step.missing_values!r} for missing, which SQL does not")
-    fills = step.statistics_.tolist()
+    fills = [None if each != each else each for each in step.statistics_.tolist()]  # noqa: PLR0124
     # without one value in training there is nothing to fill with, and the imputer drops the column
-    made = [filled(each, fill) for each, fill in zip(columns, fills, strict=True) if fill == fill and fill is not None]
+    made = [filled(each, fill) for each, fill in zip(columns, fills, strict=True) if fill is not None]
     if step.indicator_ is not None:
         made += [indicator(columns[at]) for at in step.indicator_.features_]
     return made

@@ -26,7 +26,7 @@ def from_statsmodels(results: Any, inputs: Sequence[str] | None = None) -> Formu
     Raises:
         NotLinear: when the model was made from a formula text, or has another link, an offset or an exposure.
     """
-    model = getattr(results, "model", None)
+    model: Any = getattr(results, "model", None)
     if not type(model).__module__.startswith("statsmodels."):
         raise NotLinear(f"{type(results).__name__} is no fitted result of statsmodels")
     if getattr(model, "formula", None) is not None:
@@ -37,7 +37,9 @@ def from_statsmodels(results: Any, inputs: Sequence[str] | None = None) -> Formu
     if name in _IDENTITY:
         link: Link | None = "identity"
     else:
-        link = "logistic" if name == "Logit" else _LINKS.get(type(model.family.link).__name__) if name == "GLM" else None
+        link = (
+            "logistic" if name == "Logit" else _LINKS.get(type(model.family.link).__name__) if name == "GLM" else None
+        )
     if link is None:
         raise NotLinear(f"{name} is no linear model whose link a formula has")
     if inputs is None and not hasattr(model.data.orig_exog, "columns"):
@@ -45,6 +47,8 @@ def from_statsmodels(results: Any, inputs: Sequence[str] | None = None) -> Formu
     constant = model.data.const_idx
     weights = [float(each) for each in results.params]
     intercept = weights.pop(constant) * float(model.exog[0, constant]) if constant is not None else 0.0
-    names = [str(each) for at, each in enumerate(model.exog_names) if at != constant] if inputs is None else list(inputs)
+    names = (
+        [str(each) for at, each in enumerate(model.exog_names) if at != constant] if inputs is None else list(inputs)
+    )
     columns: list[Column] = [Raw(each) for each in names]
     return formula(names, columns, [weights], [intercept], link, [0, 1] if link == "logistic" else [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,9 +44,9 @@ def raw_scores(formula: Formula, table: pa.Table) -> Matrix:
     Raises:
         UnknownLevel: when a row has a level that the model refuses.
     """
-    raw = np.tile(np.asarray(formula.intercepts), (table.num_rows, 1))
-    for term in (*formula.numbers, *formula.levels):
-        raw += _term(term, table.column(term.input))
+    raw: Matrix = np.tile(np.asarray(formula.intercepts), (table.num_rows, 1))
+    for _, added in _terms(formula, table):
+        raw += added
     return raw
 
 
@@ -69,20 +69,23 @@ def contributions(formula: Formula, table: pa.Table, output: int = 0) -> tuple[f
         UnknownLevel: when a row has a level that the model refuses.
     """
     places = {name: at for at, name in enumerate(formula.used)}
-    made = np.zeros((table.num_rows, len(places)))
-    for term in (*formula.numbers, *formula.levels):
-        made[:, places[term.input]] += _term(term, table.column(term.input))[:, output]
+    made: Matrix = np.zeros((table.num_rows, len(places)))
+    for name, added in _terms(formula, table):
+        made[:, places[name]] += added[:, output]
     return formula.intercepts[output], made
 
 
-def _term(term: Numeric | Levels, column: pa.ChunkedArray) -> Matrix:
-    """What the term adds, a column an output; NaN where the value lacks and the model needs it."""
-    return _number(term, column) if isinstance(term, Numeric) else _level(term, column)
+def _terms(formula: Formula, table: pa.Table) -> Iterator[tuple[str, Matrix]]:
+    """What each term adds, a column an output, with its input; NaN where the value lacks and the model needs it."""
+    for number in formula.numbers:
+        yield number.input, _number(number, table.column(number.input))
+    for level in formula.levels:
+        yield level.input, _level(level, table.column(level.input))
 
 
 def _number(term: Numeric, column: pa.ChunkedArray) -> Matrix:
     values = _floats(column)
-    made = np.multiply.outer((values - term.center) / term.scale, np.asarray(term.weights))
+    made: Matrix = np.multiply.outer((values - term.center) / term.scale, np.asarray(term.weights))
     if term.missing is not None:
         made[np.isnan(values)] = term.missing
     return made
@@ -102,10 +105,13 @@ def _level(term: Levels, column: pa.ChunkedArray) -> Matrix:
         found = pc.index_in(pa.array(values), pa.array(term.levels, pa.float64()))
     codes = found.fill_null(len(term.levels)).to_numpy()
     if term.unknown is None and bool(np.any((codes == len(term.levels)) & ~lacks)):
-        raise UnknownLevel(unknown_level(term.input), fix="score rows with known levels, or let the encoder ignore others")
+        raise UnknownLevel(
+            unknown_level(term.input), fix="score rows with known levels, or let the encoder ignore others"
+        )
     none = (np.nan,) * len(term.weights[0] if term.weights else term.missing or ())
     rows = (*term.weights, term.unknown or none, none if term.missing is None else term.missing)
-    return np.asarray(rows)[np.where(lacks, len(term.levels) + 1, codes)]
+    made: Matrix = np.asarray(rows)[np.where(lacks, len(term.levels) + 1, codes)]
+    return made
 
 
 def _indexed(column: pa.ChunkedArray, levels: pa.Array) -> pa.Array:

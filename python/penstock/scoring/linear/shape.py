@@ -61,4 +61,4 @@ class Shape:
     @property
     def used(self) -> tuple[str, ...]:
         """The inputs that the score reads, each once."""
-        return tuple(dict.fromkeys(each.input for each in (*self.numbers, *self.levels)))
+        return tuple(dict.fromkeys([*(e.input for e in self.numbers), *(e.input for e in self.levels)]))

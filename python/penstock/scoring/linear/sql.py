@@ -13,7 +13,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError
-from penstock.scoring.linear.coefficients import Slots, checked
+from penstock.scoring.linear.coefficients import checked, fields_of, subqueries_of
 from penstock.scoring.linear.engines_sql import Dialect, Words, added, double, number, without_nan, words
 from penstock.scoring.linear.formula import Formula
 from penstock.scoring.linear.shape import LevelShape, NumberShape, Shape
@@ -62,12 +62,16 @@ def score_expression(
     Raises:
         InvalidDefinitionError: when an argument is missing, or `coefficients` is no query of one column.
     """
-    return score_of(shape, checked(shape, coefficients, dialect), arguments, dialect)
+    say = words(dialect)
+    if dialect == "spark":  # equal subqueries run once, and different ones a job each
+        return score_of(shape, checked(shape, coefficients, dialect), arguments, dialect)
+    # DuckDB plans each, equal or not, and a small one faster
+    return _score(shape, subqueries_of(shape, coefficients, say), arguments, say)
 
 
 def score_of(shape: Shape, unpacked: exp.Expression, arguments: Arguments, dialect: Dialect) -> exp.Expression:
     """As `score_expression`, where `unpacked` is what `checked` gives or a column of it; it is written many times."""
-    return _score(shape, Slots(shape, unpacked, words(dialect)), arguments, words(dialect))
+    return _score(shape, fields_of(shape, unpacked, words(dialect)), arguments, words(dialect))
 
 
 def score_literal(formula: Formula, arguments: Arguments, dialect: Dialect) -> exp.Expression:
