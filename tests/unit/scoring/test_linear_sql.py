@@ -53,7 +53,7 @@ def versions(*formulas: Formula) -> list[str]:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(8))
 def test_sql_of_random_pipelines_is_equal_to_the_estimator(seed: int, target: str) -> None:
     model, frame = fitted(seed, target)
     formula = from_sklearn(model)
@@ -140,7 +140,7 @@ def averages(formula: Formula, frame: pd.DataFrame, *, seed: int) -> list[tuple[
         return connection.execute(f"SELECT AVG({by_literals(formula)}), {average} FROM rows GROUP BY grp").fetchall()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_averages_from_aggregates_are_averages_of_scores(seed: int) -> None:
     model, frame = fitted(seed, "number")
     for by_score, by_aggregates in averages(from_sklearn(model), frame, seed=seed):
@@ -158,8 +158,7 @@ def test_averages_leave_out_what_has_no_score() -> None:
     rows = averages(formula, holes, seed=1)
 
     for by_score, by_aggregates in rows:
-        assert (by_aggregates is None) == (by_score is None)
-        assert by_aggregates == pytest.approx(by_score, rel=1e-9)
+        assert by_aggregates == (None if by_score is None else pytest.approx(by_score, rel=1e-9))
     with pytest.raises(duckdb.Error, match="does not know"):
         averages(formula, frame.assign(c="new"), seed=1)
 

@@ -92,7 +92,7 @@ class _Average:
         other: exp.Expression = _has(key)
         if term.levels:
             known = exp.In(this=key.copy(), expressions=[literal(level) for level in term.levels])
-            other = exp.and_(other, exp.not_(known))
+            other = exp.And(this=other, expression=exp.not_(known))
         if term.unknown is None:
             some = exp.GT(this=self._count(other), expression=exp.Literal.number(0))
             refused = self._say.raised(unknown_level(term.input))

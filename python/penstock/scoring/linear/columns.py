@@ -187,7 +187,7 @@ def _number(
         # each part is (x - first.center) / part.scale and a constant, which a missing value does not add
         constants = [w[k] * ((first.center - part.center) / part.scale) for part, w in parts[1:]]
         constants += [w[k] * (flag.unknown or 0.0) for flag, w in flags]
-        offset += constants
+        offset.extend(constants)
         of_missing = [w[k] * part.missing for part, w in parts if w[k]] + [w[k] * flag.missing for flag, w in flags]
         missing.append(math.fsum(of_missing) - math.fsum(constants))
     imputed = not any(math.isnan(part.missing) for part, w in parts if any(w))
@@ -216,7 +216,7 @@ def _table(name: str, parts: list[tuple[Table, Weights]]) -> Levels:
     return Levels(
         name,
         kinds.pop() if kinds else "text",
-        tuple(kept),  # type: ignore[arg-type]  # of one kind
+        tuple(kept),
         tuple(kept.values()),
         unknown,
         total([table.missing for table, _ in parts]),

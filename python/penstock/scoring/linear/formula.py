@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Weights = tuple[float, ...]  # one an output
 
-# Up to here, (x - center) / scale * w and x * (w / scale) with the rest in the intercept agree within 1e-12 of a weight.
+# Up to here, (x - center) / scale * w and x * (w / scale), the rest folded, agree within 1e-12 of a weight.
 _FOLDS_UP_TO = 1e3
 
 
@@ -83,7 +83,7 @@ class Formula:
         levels: At most one term of levels an input, likewise.
         intercepts: One an output.
         link: `identity` or `exp` for numbers, `logistic` for one raw score of two classes, `softmax` for one a class.
-        classes: A classifier's classes as the estimator names them, in the order of its probabilities; none for numbers.
+        classes: A classifier's classes as the estimator names them, in the order of its probabilities.
     """
 
     inputs: tuple[str, ...]
