@@ -1,0 +1,122 @@
+"""The few words of SQL in which Spark and DuckDB differ where a linear score is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlglot import exp
+
+Dialect = Literal["spark", "duckdb"]
+
+# A CASE is the fastest lookup in Spark while its code is short; DuckDB looks each dictionary entry up once in a MAP.
+_LONGEST_CASE = 32
+
+
+@dataclass(frozen=True)
+class Words:
+    """How one engine says it.
+
+    Attributes:
+        dialect: The name of the engine, as sqlglot has it.
+        map_value: The function that gives a map's value for a key, or NULL.
+        list_value: The function that gives a list's value at a place, or NULL.
+        first: The place of a list's first value.
+        mapped: The function that applies a lambda to each value of a list.
+        map_of: The function that makes a map of a list of keys and a list of values.
+        error: The function that raises an error.
+    """
+
+    dialect: Dialect
+    map_value: str
+    list_value: str
+    first: int
+    mapped: str
+    map_of: str
+    error: str
+
+    def of_map(self, map_: exp.Expression, key: exp.Expression) -> exp.Expression:
+        """The value of a map for a key; NULL for a key that it does not have and for NULL."""
+        return call(self.map_value, map_, key)
+
+    def of_list(self, list_: exp.Expression, at: int) -> exp.Expression:
+        """The value of a list; places count from 0."""
+        return call(self.list_value, list_, exp.Literal.number(at + self.first))
+
+    def each(
+        self, list_: exp.Expression, body: Callable[[exp.Expression], exp.Expression], name: str
+    ) -> exp.Expression:
+        """The list of what `body` makes of each value; `name` is the variable's."""
+        variable = exp.to_identifier(name)
+        return call(self.mapped, list_, exp.Lambda(this=body(exp.column(name)), expressions=[variable]))
+
+    def raised(self, message: str) -> exp.Expression:
+        """An expression that raises an error whenever it is evaluated."""
+        return call(self.error, exp.Literal.string(message))
+
+    def lookup(self, key: exp.Expression, values: Mapping[str | float, float]) -> exp.Expression:
+        """The literal number for a level, NULL for an unknown one."""
+        pairs = [(literal(level), double(value)) for level, value in values.items()]
+        if not pairs:
+            return exp.cast(exp.null(), "double")
+        if self.dialect == "spark" and len(pairs) <= _LONGEST_CASE:
+            return exp.Case(this=key, ifs=[exp.If(this=level, true=value) for level, value in pairs])
+        levels, numbers = zip(*pairs, strict=True)
+        return self.of_map(call(self.map_of, self.list_of(levels), self.list_of(numbers)), key)
+
+    def list_of(self, values: Sequence[exp.Expression]) -> exp.Expression:
+        """A list of these values."""
+        return exp.Array(expressions=list(values))
+
+    def total(self, list_: exp.Expression) -> exp.Expression:
+        """The sum of a list of DOUBLE without NULLs."""
+        if self.dialect == "duckdb":
+            return call("LIST_SUM", list_)
+        added = exp.Add(this=exp.column("s"), expression=exp.column("a"))
+        merge = exp.Lambda(this=added, expressions=[exp.to_identifier("s"), exp.to_identifier("a")])
+        return call("AGGREGATE", list_, double(0.0), merge)
+
+
+_ENGINES = {
+    "spark": Words("spark", "TRY_ELEMENT_AT", "GET", 0, "TRANSFORM", "MAP_FROM_ARRAYS", "RAISE_ERROR"),
+    "duckdb": Words("duckdb", "MAP_EXTRACT_VALUE", "LIST_EXTRACT", 1, "LIST_TRANSFORM", "MAP", "ERROR"),
+}
+
+
+def words(dialect: Dialect) -> Words:
+    """The words of an engine."""
+    return _ENGINES[dialect]
+
+
+def call(name: str, *arguments: exp.Expression) -> exp.Expression:
+    """A call that sqlglot writes as it is, in any dialect."""
+    return exp.Anonymous(this=name, expressions=[each.copy() for each in arguments])
+
+
+def literal(value: str | float) -> exp.Expression:
+    """A text, or a number as DOUBLE."""
+    return exp.Literal.string(value) if isinstance(value, str) else double(value)
+
+
+def double(value: float) -> exp.Expression:
+    """Exactly this number as DOUBLE: a plain literal may be a DECIMAL."""
+    return exp.cast(exp.Literal.string(repr(float(value))), "double")
+
+
+def number(argument: exp.Expression) -> exp.Expression:
+    """An argument as DOUBLE."""
+    return exp.cast(argument.copy(), "double")
+
+
+def without_nan(value: exp.Expression) -> exp.Expression:
+    """NULL instead of NaN; both engines take NaN for equal to NaN."""
+    return exp.Nullif(this=value, expression=exp.cast(exp.Literal.string("NaN"), "double"))
+
+
+def added(terms: Sequence[exp.Expression]) -> exp.Expression:
+    """The sum of the terms."""
+    total, *rest = terms
+    for term in rest:
+        total = exp.Add(this=total, expression=term)
+    return total
