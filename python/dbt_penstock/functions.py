@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from dbt_common.exceptions import DbtRuntimeError
 
 from penstock.errors import PenstockError
-
-
-def declared_in(meta: Mapping[str, Any] | None) -> Any:
-    """What a node's meta declares; None where that is nothing."""
-    section = (meta or {}).get("penstock")
-    return section.get("functions") if isinstance(section, Mapping) else None
+from penstock.registry.sync import declared_in, parse_functions
 
 
 def check(nodes: Any) -> dict[str, str]:
@@ -27,8 +22,6 @@ def check(nodes: Any) -> dict[str, str]:
     Raises:
         DbtRuntimeError: when a declaration is wrong.
     """
-    from penstock.registry.sync import parse_functions
-
     found: dict[str, str] = {}
     for node in nodes:
         declared = declared_in(node.config.meta)

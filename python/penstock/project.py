@@ -182,16 +182,13 @@ class Project:
         Raises:
             PenstockError: when a declaration is wrong, or a version does not give what its function returns.
         """
-        from penstock.registry.sync import sync
+        from penstock.registry.sync import declared_in, sync
 
         found = []
         for unique_id, node in self.dbt_manifest["nodes"].items():
-            section = node["config"].get("meta", {}).get("penstock")
-            declared = section.get("functions") if isinstance(section, Mapping) else None
+            declared, where = declared_in(node["config"].get("meta")), node["original_file_path"]
             if declared is not None:
-                with self._doing(f"functions of {node['name']}"):
-                    where = node["original_file_path"]
-                    found += sync(self.spark, declared, model=node["name"], declared_by=unique_id, where=where)
+                found += sync(self.spark, declared, model=node["name"], declared_by=unique_id, where=where)
         return found
 
     def functions_as_parsed(self) -> list[Mapping[str, Any]]:

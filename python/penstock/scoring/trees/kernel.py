@@ -52,8 +52,8 @@ def encode(  # noqa: PLR0912 - a kernel that calls another would not be compiled
             end of columns.
         cuts: float64, increasing within a feature, filled up with infinity to one less than a power of two.
         columns: int64 [columns, 2]: where its table starts in `tables`, or `NO_TABLE`; the rank of NaN without a table.
-        tables: uint8, for a column of a subset split 0 or 1 for each rank of its feature, filled up to the power of two,
-            and then for NaN.
+        tables: uint8, for a column of a subset split 0 or 1 for each rank of its feature, filled up to the power of
+            two, and then for NaN.
         ranks: int32 [blocks, columns * BLOCK], written; a column's rows lie side by side.
     """
     values = np.empty(BLOCK, np.float64)
