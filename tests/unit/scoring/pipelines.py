@@ -33,6 +33,7 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
+from threadpoolctl import threadpool_limits
 
 NUMBERS = ["small", "year", "constant", "count"]
 TEXTS = ["carrier", "origin"]
@@ -139,7 +140,7 @@ def fitted(seed: int, target: str) -> tuple[Pipeline, pd.DataFrame]:
     if rng.integers(2):  # the same input twice
         parts.append(("again", make_pipeline(SimpleImputer(), StandardScaler()), slice("small", "constant")))
     columns = ColumnTransformer(parts, remainder=rng.choice(np.array(["passthrough", "drop"])))
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):  # so small that threads only wait for each other
         warnings.simplefilter("ignore")  # of solvers that want more turns
         return Pipeline([("columns", columns), ("model", _estimator(rng, target))]).fit(train, y), rows(
             rng, 400, unseen=True

@@ -1,8 +1,4 @@
-"""Coefficients as data: how a table holds them, and how a query checks and unpacks one row of them, once.
-
-In the table they stand by the input's name, as `Formula.as_data` gives them. A score reads them a row at a time, so the
-subquery that fetches them gives a flat struct of numbers and one map a level term: one slot for each use in the score.
-"""
+"""Coefficients as data: how a table holds them, how a query checks one row of them, once, and reads it."""
 
 from __future__ import annotations
 
@@ -11,35 +7,35 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError
-from penstock.scoring.linear.engines_sql import Dialect, Words, added, number, words
-from penstock.scoring.linear.shape import LevelShape, NumberShape, Shape
+from penstock.scoring.linear.engines_sql import Dialect, Words, double, words
+from penstock.scoring.linear.formula import Formula
+from penstock.scoring.linear.shape import Shape
+from penstock.scoring.linear.slots import Slot, lookup_values, lookups, slot_values, slots
 
-_LAYOUT = {
-    "spark": {
-        "numbers": "MAP<STRING, STRUCT<center: DOUBLE, scale: DOUBLE, weights: ARRAY<DOUBLE>, missing: ARRAY<DOUBLE>>>",
-        "levels": "MAP<STRING, STRUCT<kind: STRING, weights: MAP<STRING, ARRAY<DOUBLE>>, unknown: ARRAY<DOUBLE>, "
-        "missing: ARRAY<DOUBLE>>>",
-        "all": "STRUCT<shape: STRING, link: STRING, classes: STRING, inputs: ARRAY<STRING>, "
-        "intercepts: ARRAY<DOUBLE>, numbers: {numbers}, levels: {levels}>",
-    },
-    "duckdb": {
-        "numbers": "MAP(VARCHAR, STRUCT(center DOUBLE, scale DOUBLE, weights DOUBLE[], missing DOUBLE[]))",
-        "levels": "MAP(VARCHAR, STRUCT(kind VARCHAR, weights MAP(VARCHAR, DOUBLE[]), unknown DOUBLE[], "
-        "missing DOUBLE[]))",
-        "all": "STRUCT(shape VARCHAR, link VARCHAR, classes VARCHAR, inputs VARCHAR[], intercepts DOUBLE[], "
-        "numbers {numbers}, levels {levels})",
-    },
+_DDL = {
+    "spark": "STRUCT<shape: STRING, link: STRING, classes: STRING, inputs: ARRAY<STRING>, intercepts: ARRAY<DOUBLE>, "
+    "numbers: MAP<STRING, STRUCT<center: DOUBLE, scale: DOUBLE, weights: ARRAY<DOUBLE>, missing: ARRAY<DOUBLE>>>, "
+    "levels: MAP<STRING, STRUCT<kind: STRING, weights: MAP<STRING, ARRAY<DOUBLE>>, unknown: ARRAY<DOUBLE>, "
+    "missing: ARRAY<DOUBLE>>>, "
+    "slots: ARRAY<DOUBLE>, texts: ARRAY<MAP<STRING, DOUBLE>>, codes: ARRAY<MAP<DOUBLE, DOUBLE>>>",
+    "duckdb": "STRUCT(shape VARCHAR, link VARCHAR, classes VARCHAR, inputs VARCHAR[], intercepts DOUBLE[], "
+    "numbers MAP(VARCHAR, STRUCT(center DOUBLE, scale DOUBLE, weights DOUBLE[], missing DOUBLE[])), "
+    "levels MAP(VARCHAR, STRUCT(kind VARCHAR, weights MAP(VARCHAR, DOUBLE[]), unknown DOUBLE[], missing DOUBLE[])), "
+    "slots DOUBLE[], texts MAP(VARCHAR, DOUBLE)[], codes MAP(DOUBLE, DOUBLE)[])",
 }
+
+# From a slot, or from a term of levels, an output and a key, to the expression of the number; NULL for an unknown key.
+Slots = Callable[[Slot], exp.Expression]
+Lookups = Callable[[int, int, exp.Expression], exp.Expression]
 
 
 def coefficients_ddl(dialect: Dialect) -> str:
-    """The type of the column that holds the coefficients, the same for every model."""
-    layout = _LAYOUT[dialect]
-    return layout["all"].format(numbers=layout["numbers"], levels=layout["levels"])
+    """The type of the column that holds the coefficients, as `Formula.as_data` gives them: the same for every model."""
+    return _DDL[dialect]
 
 
 def checked(shape: Shape, coefficients: exp.Expression, dialect: Dialect) -> exp.Expression:
-    """A scalar subquery that gives the coefficients unpacked for `score_of`, or fails.
+    """A scalar subquery that gives the coefficients which `score_of` reads, or fails.
 
     Args:
         shape: The shape that the SQL is written for.
@@ -49,12 +45,47 @@ def checked(shape: Shape, coefficients: exp.Expression, dialect: Dialect) -> exp
     Raises:
         InvalidDefinitionError: when `coefficients` is no query of one column.
     """
-    slots = _unpacked(shape, _HELD, words(dialect))
-    named = [exp.PropertyEQ(this=exp.to_identifier(name), expression=value) for name, value in slots.items()]
-    return _checked(shape, coefficients, exp.Struct(expressions=named), words(dialect))
+    fields = ["slots", "texts", "codes"]
+    given = [exp.PropertyEQ(this=exp.to_identifier(each), expression=_field(_HELD, each)) for each in fields]
+    return _checked(shape, coefficients, exp.Struct(expressions=given), words(dialect))
+
+
+def read_from(shape: Shape, held: exp.Expression, say: Words) -> tuple[Slots, Lookups]:
+    """How a score reads what `checked` gives."""
+    return _readers(shape, lambda field, at: say.of_list(_field(held, field), at), say)
+
+
+def read_each(shape: Shape, coefficients: exp.Expression, say: Words) -> tuple[Slots, Lookups]:
+    """How a score reads each number by a scalar subquery of its own, which checks the shape.
+
+    Raises:
+        InvalidDefinitionError: when `coefficients` is no query of one column.
+    """
+    return _readers(
+        shape, lambda field, at: _checked(shape, coefficients, say.of_list(_field(_HELD, field), at), say), say
+    )
+
+
+def literals(formula: Formula, say: Words) -> tuple[Slots, Lookups]:
+    """The numbers of one formula, in the text."""
+    values = slot_values(formula)
+    return (
+        lambda slot: double(values[slot]),
+        lambda at, output, key: say.lookup(key, lookup_values(formula, at, output)),
+    )
 
 
 _HELD = exp.column("c", "held")
+
+
+def _readers(shape: Shape, read: Callable[[str, int], exp.Expression], say: Words) -> tuple[Slots, Lookups]:
+    places = {slot: at for at, slot in enumerate(slots(shape))}
+    maps = {each: ("texts", at) for at, each in enumerate(lookups(shape, "text"))}
+    maps |= {each: ("codes", at) for at, each in enumerate(lookups(shape, "number"))}
+    return (
+        lambda slot: read("slots", places[slot]),
+        lambda at, output, key: say.of_map(read(*maps[at, output]), key),
+    )
 
 
 def _checked(shape: Shape, coefficients: exp.Expression, given: exp.Expression, say: Words) -> exp.Expression:
@@ -78,95 +109,6 @@ def _checked(shape: Shape, coefficients: exp.Expression, given: exp.Expression, 
     )
     case = exp.Case(ifs=[exp.If(this=right, true=given)], default=wrong)
     return exp.Subquery(this=exp.select(case).from_(row.subquery("held")))
-
-
-class Slots:
-    """The places of the coefficients in the sum of a score; `slot` gives the expression of the one of a name."""
-
-    def __init__(self, shape: Shape, slot: Callable[[str], exp.Expression], say: Words) -> None:
-        self._slot = slot
-        self._places = {each: at for at, each in enumerate((*shape.numbers, *shape.levels))}
-        self._say = say
-
-    def intercept(self, output: int) -> exp.Expression:
-        return self._slot(f"b_{output}")
-
-    def slope(self, term: NumberShape, output: int) -> exp.Expression:
-        return self._slot(f"w{self._places[term]}_{output}")
-
-    def center(self, term: NumberShape) -> exp.Expression:
-        return self._slot(f"c{self._places[term]}")
-
-    def looked_up(self, term: LevelShape, key: exp.Expression, output: int) -> exp.Expression:
-        return self._say.of_map(self._slot(f"l{self._places[term]}_{output}"), key)
-
-    def unknown(self, term: LevelShape, output: int) -> exp.Expression:
-        return self._slot(f"u{self._places[term]}_{output}")
-
-    def missing(self, term: NumberShape | LevelShape, output: int) -> exp.Expression:
-        return self._slot(f"m{self._places[term]}_{output}")
-
-
-def fields_of(shape: Shape, unpacked: exp.Expression, say: Words) -> Slots:
-    """The coefficients as fields of what `checked` gives."""
-    return Slots(shape, lambda name: _field(unpacked, name), say)
-
-
-def subqueries_of(shape: Shape, coefficients: exp.Expression, say: Words) -> Slots:
-    """The coefficients as scalar subqueries, one a slot, each of which checks the shape.
-
-    Raises:
-        InvalidDefinitionError: when `coefficients` is no query of one column.
-    """
-    slots = _unpacked(shape, _HELD, say)
-    return Slots(shape, lambda name: _checked(shape, coefficients, slots[name], say), say)
-
-
-def _unpacked(shape: Shape, held: exp.Expression, say: Words) -> dict[str, exp.Expression]:
-    """The slots by name."""
-    slots: dict[str, exp.Expression] = {}
-    outputs = range(shape.outputs)
-    folded: list[list[exp.Expression]] = [[] for _ in outputs]
-    for at, term in enumerate(shape.numbers):
-        told = say.of_map(_field(held, "numbers"), exp.Literal.string(term.input))
-        center = _field(told, "center")
-        if term.centered:
-            slots[f"c{at}"] = center
-        for k in outputs:
-            slope = exp.Div(this=say.of_list(_field(told, "weights"), k), expression=_field(told, "scale"))
-            slots[f"w{at}_{k}"] = slope
-            shift = exp.Mul(this=center.copy(), expression=exp.paren(slope))
-            if not term.centered:
-                folded[k].append(shift)
-            if term.imputed:
-                missing = say.of_list(_field(told, "missing"), k)
-                slots[f"m{at}_{k}"] = missing if term.centered else exp.Add(this=missing, expression=shift.copy())
-    for at, level in enumerate(shape.levels, start=len(shape.numbers)):
-        told = say.of_map(_field(held, "levels"), exp.Literal.string(level.input))
-        for k in outputs:
-            slots[f"l{at}_{k}"] = _level_map(level, _field(told, "weights"), k, say)
-            if not level.strict:
-                slots[f"u{at}_{k}"] = say.of_list(_field(told, "unknown"), k)
-            if level.imputed:
-                slots[f"m{at}_{k}"] = say.of_list(_field(told, "missing"), k)
-    for k in outputs:
-        intercept = say.of_list(_field(held, "intercepts"), k)
-        shifts = exp.paren(added(folded[k])) if folded[k] else None
-        slots[f"b_{k}"] = exp.Sub(this=intercept, expression=shifts) if shifts else intercept
-    return slots
-
-
-def _level_map(term: LevelShape, weights: exp.Expression, output: int, say: Words) -> exp.Expression:
-    """From levels, as they are compared, to weights of one output."""
-    keys = exp.Anonymous(this="MAP_KEYS", expressions=[weights.copy()])
-    values = exp.Anonymous(this="MAP_VALUES", expressions=[weights.copy()])
-    return exp.Anonymous(
-        this=say.map_of,
-        expressions=[
-            keys if term.kind == "text" else say.each(keys, number, "k"),
-            say.each(values, lambda value: say.of_list(value, output), "v"),
-        ],
-    )
 
 
 def _field(struct: exp.Expression, name: str) -> exp.Expression:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from penstock.errors import InvalidDefinitionError, PenstockError
 from penstock.scoring.linear.shape import LevelKind, LevelShape, Link, NumberShape, Shape
+from penstock.scoring.linear.slots import lookup_values, lookups, slot_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,7 +113,7 @@ class Formula:
     def as_data(self) -> dict[str, Any]:
         """The formula as numbers, texts, lists and mappings, for JSON, Arrow (`arrow_type`) or a row of Delta.
 
-        A level of a number is keyed by the text of its float.
+        `slots`, `texts` and `codes` say the same again, as SQL reads it. In `levels`, a number is keyed by its text.
         """
         return {
             "shape": self.shape.hash,
@@ -138,6 +139,9 @@ class Formula:
                 }
                 for each in self.levels
             },
+            "slots": list(slot_values(self).values()),
+            "texts": [lookup_values(self, *each) for each in lookups(self.shape, "text")],
+            "codes": [lookup_values(self, *each) for each in lookups(self.shape, "number")],
         }
 
     @classmethod
@@ -190,6 +194,9 @@ def arrow_type() -> pa.StructType:
             ("intercepts", weights),
             ("numbers", pa.map_(pa.string(), pa.struct(number))),
             ("levels", pa.map_(pa.string(), pa.struct(level))),
+            ("slots", weights),
+            ("texts", pa.list_(pa.map_(pa.string(), pa.float64()))),
+            ("codes", pa.list_(pa.map_(pa.float64(), pa.float64()))),
         ]
     )
 
