@@ -14,7 +14,8 @@ from penstock.scoring.functions import ALIASES, BODIES, FUNCTIONS, SCHEMA
 
 _COLUMNS = (
     "model STRING NOT NULL, alias STRING NOT NULL, version INT NOT NULL, source STRING NOT NULL,"
-    " digest STRING NOT NULL, run_id STRING, inputs ARRAY<STRING>, description STRING, words STRING, reason STRING"
+    " digest STRING NOT NULL, engine STRING NOT NULL, proof STRING, run_id STRING,"
+    " inputs ARRAY<STRING>, description STRING, words STRING, reason STRING"
 )
 
 
@@ -69,6 +70,8 @@ def swap(spark: Any, version: Version, alias: str, *, expected: int | None, reas
         version.version,
         version.source,
         version.digest,
+        version.engine,
+        json.dumps(version.proof),
         version.run_id,
         [each.name for each in version.description.inputs],
         json.dumps(version.description.as_json()),
@@ -93,6 +96,14 @@ def swap(spark: Any, version: Version, alias: str, *, expected: int | None, reas
 def _alias(row: Any) -> Alias:
     description = Description.from_json(json.loads(row["description"]))
     version = Version(
-        row["model"], int(row["version"]), row["source"], row["digest"], row["run_id"], description, row["words"] or ""
+        row["model"],
+        int(row["version"]),
+        row["source"],
+        row["digest"],
+        row["run_id"],
+        description,
+        row["words"] or "",
+        row["engine"],
+        tuple(json.loads(row["proof"] or "[]")),
     )
     return Alias(version, row["alias"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ class Version:
         run_id: The run of MLflow that made it, if one is known.
         description: What it takes and gives.
         words: What a score means, for people.
+        engine: What scores it: its library, or what was proven equal to it and costs less.
+        proof: The evidence for that, of each engine.
     """
 
     model: str
@@ -38,6 +41,8 @@ class Version:
     run_id: str | None
     description: Description
     words: str
+    engine: str
+    proof: tuple[Mapping[str, Any], ...]
 
 
 def registered(spark: Any, model: str, version: int) -> Version:
@@ -56,6 +61,7 @@ def registered(spark: Any, model: str, version: int) -> Version:
     import mlflow
 
     from penstock.scoring.flavours.load import load
+    from penstock.scoring.proof import choose
 
     store = mlflow_store.client()
     _allowed(mlflow.get_registry_uri())
@@ -66,11 +72,22 @@ def registered(spark: Any, model: str, version: int) -> Version:
         raise _unknown(store, model, version) from None
     with tempfile.TemporaryDirectory() as folder:
         local = Path(mlflow.artifacts.download_artifacts(logged, dst_path=folder if "://" in logged else None))
-        description = load(str(local)).description
+        loaded = load(str(local))
+        choice = choose(loaded)
         digest = digest_of(local)
         words = mlflow_store.description_of(str(local))
         source = store_files(spark, model, version, local)
-    return Version(model, version, source, digest, found.run_id, description, words)
+    return Version(
+        model,
+        version,
+        source,
+        digest,
+        found.run_id,
+        loaded.description,
+        words,
+        choice.engine,
+        tuple(choice.as_json()),
+    )
 
 
 def version_of_alias(model: str, alias: str) -> int | None:

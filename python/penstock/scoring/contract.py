@@ -112,9 +112,11 @@ class Loaded:
         contributions: Explains the rows of a table, where the model's own library can: base plus contributions is the
             raw margin, within the library's precision (float32 for XGBoost). None where it can not, or where a row
             has more than one margin.
+        native: The library's own object, for engines that read it; None where there is none to read.
     """
 
     description: Description
     predict: Predictor
     size: int
     contributions: Contributions | None = None
+    native: Any = None

@@ -44,13 +44,14 @@ def _body(asked: Scoring) -> Callable[..., Any]:
 
 
 def load_live(live: Live) -> Loaded:
-    """Load a version whose files are what they were when it was registered.
+    """Load a version whose files are what they were when it was registered, with the engine that was chosen for it.
 
     Raises:
         ModelDoesNotLoad: when its files are missing, damaged or others.
     """
     import mlflow
 
+    from penstock.scoring.faster import engine_of
     from penstock.scoring.flavours.load import load
 
     fix = "register it anew from its training node, or let the alias point to another version"
@@ -64,7 +65,7 @@ def load_live(live: Live) -> Loaded:
         raise ModelDoesNotLoad(
             "the model's files are not those that were registered: their digest differs", where=live.source, fix=fix
         )
-    return load(str(folder))
+    return engine_of(load(str(folder)), live.engine)
 
 
 @cache

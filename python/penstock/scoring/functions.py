@@ -119,7 +119,7 @@ def live_sql(model: str, alias: str, as_of: str = "") -> str:
     """The scalar subquery of what an alias points to, as the text of `live.Live`; NULL where that is nothing."""
     at = f" TIMESTAMP AS OF {literal(as_of)}" if as_of else ""
     return (
-        f"(SELECT MAX(CONCAT_WS('|', alias, version, digest, source)) FROM {ALIASES}{at}"
+        f"(SELECT MAX(CONCAT_WS('|', alias, version, engine, digest, source)) FROM {ALIASES}{at}"
         f" WHERE model = {literal(model)} AND alias = {literal(alias)})"
     )
 

@@ -1,4 +1,5 @@
-"""Which version scores a row, as a text that travels with the row: alias, number, digest and folder of the version."""
+"""Which version scores a row, as a text that travels with the row: alias, number, engine, digest and folder of the
+version."""
 
 from __future__ import annotations
 
@@ -9,21 +10,22 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Live:
-    """One version: the alias it was found under, its number, the digest of its files, and their folder."""
+    """One version: the alias it was found under, its number and engine, the digest of its files, their folder."""
 
     alias: str
     version: int
+    engine: str
     digest: str
     source: str
 
     @classmethod
     def parse(cls, text: str) -> Live:
         """The inverse of `str`; SQL makes the text by CONCAT_WS from the alias table."""
-        alias, version, digest, source = text.split("|", 3)
-        return cls(alias, int(version), digest, source)
+        alias, version, engine, digest, source = text.split("|", 4)
+        return cls(alias, int(version), engine, digest, source)
 
     def __str__(self) -> str:
-        return f"{self.alias}|{self.version}|{self.digest}|{self.source}"
+        return f"{self.alias}|{self.version}|{self.engine}|{self.digest}|{self.source}"
 
 
 def digest_of(folder: Path) -> str:

@@ -46,7 +46,7 @@ class Models:
         Raises:
             EnvironmentProblem: when it alone is larger than the bound.
         """
-        key = f"{live.digest}|{live.source}"
+        key = f"{live.engine}|{live.digest}|{live.source}"
         with self._lock:
             found = self._held.get(key)
             if found is None:

@@ -26,7 +26,7 @@ def test_the_facade_says_what_callers_see_and_not_how_it_is_scored() -> None:
 def test_the_body_reads_the_version_once_a_query() -> None:
     statement = worker_body(parse_function({}, model="delay"), LATE).statement
     assert (
-        "(SELECT MAX(CONCAT_WS('|', alias, version, digest, source)) FROM ml.model_aliases"
+        "(SELECT MAX(CONCAT_WS('|', alias, version, engine, digest, source)) FROM ml.model_aliases"
         " WHERE model = 'delay' AND alias = 'champion')"
     ) in statement
     assert "NAMED_STRUCT('hour', `hour`, 'gust', `gust`)" in statement

@@ -16,7 +16,9 @@ from penstock.scoring.live import Live
 from penstock.scoring.memory import Models
 from penstock.scoring.score import Scoring, score
 
-CHAMPION, OTHER = (str(Live(alias, version, "d", f"/{version}")) for alias, version in (("champion", 1), ("other", 2)))
+CHAMPION, OTHER = (
+    str(Live(alias, version, "library", "d", f"/{version}")) for alias, version in (("champion", 1), ("other", 2))
+)
 WITH_ERROR = pa.struct([("prediction", pa.float64()), ("error", pa.string()), ("version", pa.int32())])
 NUMBER = Description((Input("a", "DOUBLE", True), Input("b", "STRING", True)), (Field("prediction", "DOUBLE"),))
 
@@ -160,13 +162,13 @@ def test_memory_is_bounded_and_the_longest_unused_version_leaves() -> None:
 
     held = Models(load, most=lambda: 100)
     for version in (1, 2, 1, 3, 1, 2):
-        held.get(Live("champion", version, "d", f"/{version}"))
+        held.get(Live("champion", version, "library", "d", f"/{version}"))
     assert loads == [1, 2, 3, 2]
     with pytest.raises(EnvironmentProblem, match="needs 40 bytes of memory, and a worker may hold 30"):
-        Models(load, most=lambda: 30).get(Live("champion", 1, "d", "/1"))
+        Models(load, most=lambda: 30).get(Live("champion", 1, "library", "d", "/1"))
 
 
 def test_two_aliases_of_one_version_are_one_in_memory() -> None:
     held = models()
-    one, two = (held.get(Live(alias, 1, "d", "/1")) for alias in ("champion", "challenger"))
+    one, two = (held.get(Live(alias, 1, "library", "d", "/1")) for alias in ("champion", "challenger"))
     assert one is two

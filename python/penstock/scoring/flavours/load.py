@@ -58,6 +58,7 @@ def load(source: str) -> Loaded:
         predict=_predictor(scoring, description, source),
         size=max(_bytes_of(logged), scoring.size),
         contributions=_contributions(scoring.contributions, len(description.inputs), source),
+        native=native,
     )
 
 

@@ -1,0 +1,251 @@
+"""The proof that an engine gives what a version's library gives, and what each costs: the cheapest is chosen.
+
+The rows of the proof hold missing values and levels that the model has not seen; for an ensemble of trees, each
+threshold of each split and both of its float32 neighbours, too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from penstock.errors import PenstockError
+from penstock.scoring.contract import Description, Loaded
+from penstock.scoring.faster import LIBRARY, candidates, last_step, order_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+_TOLERANCE = 1e-9  # relative, and absolute near 0
+_ROWS = 2_000
+_TIMED_ROWS, _TURNS = 10_000, 3
+_NUMBERS = ("DOUBLE", "FLOAT", "INT", "BIGINT")
+_UNSEEN = "no such level"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found of an engine.
+
+    Attributes:
+        engine: Its name.
+        equal: Whether each row had the library's values, within 1e-9.
+        rows: How many rows were compared.
+        difference: The greatest difference, relative to values above 1.
+        microseconds: CPU time a row, in batches of 10,000.
+    """
+
+    engine: str
+    equal: bool
+    rows: int
+    difference: float
+    microseconds: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The engine that scores a version, and the evidence of all that there were."""
+
+    engine: str
+    evidence: tuple[Evidence, ...]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The evidence, for a JSON text."""
+        return [asdict(each) for each in self.evidence]
+
+
+def choose(loaded: Loaded, engines: Mapping[str, Loaded] | None = None) -> Choice:
+    """Compare each engine with the library, and choose the cheapest one that is equal.
+
+    Args:
+        loaded: The version, scored by its library.
+        engines: Those to try; all that can be made of the version when None.
+    """
+    provable = all(each.type in (*_NUMBERS, "STRING") for each in loaded.description.inputs)
+    others = (candidates(loaded) if engines is None else engines) if provable else {}
+    if not others:
+        return Choice(LIBRARY, ())
+    tables = list(_tables(loaded))
+    timed = _timed_table(loaded)
+    evidence = [Evidence(LIBRARY, True, 0, 0.0, _cost(loaded, timed))]
+    for name, engine in others.items():
+        rows, difference = _difference(loaded, engine, tables)
+        equal = difference <= _TOLERANCE
+        cost = _cost(engine, timed) if equal else float("inf")
+        evidence.append(Evidence(name, equal, rows, difference, cost))
+    best = min((each for each in evidence if each.equal), key=lambda each: each.microseconds)
+    return Choice(best.engine, tuple(evidence))
+
+
+def _difference(loaded: Loaded, engine: Loaded, tables: list[pa.Table]) -> tuple[int, float]:
+    """Rows compared, and the greatest difference; infinite where only one of the two gives a value."""
+    rows, worst = 0, 0.0
+    defaults = {each.name: each.default for each in loaded.description.params}
+    for table in tables:
+        given, expected = (_outcome(each, table, defaults) for each in (engine, loaded))
+        rows += table.num_rows
+        if expected is None or given is None:
+            # What the library refuses, an engine refuses too, or has no value for.
+            nothing = given is not None and all(_missing(values) for values in given.values())
+            if (given is None and expected is None) or (expected is None and nothing):
+                continue
+            return rows, float("inf")
+        if given.keys() != expected.keys():
+            return rows, float("inf")
+        worst = max([worst, *(_apart(given[name], expected[name]) for name in expected)])
+    return rows, worst
+
+
+def _outcome(engine: Loaded, table: pa.Table, params: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    try:
+        return engine.predict(table, params)
+    except (PenstockError, ValueError):
+        return None
+
+
+def _missing(values: Any) -> bool:
+    import numpy as np
+    import pyarrow as pa
+
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return bool(values.null_count)
+    array = np.asarray(values)
+    return bool(array.dtype.kind == "O" or (array.dtype.kind == "f" and np.isnan(array).any()))
+
+
+def _apart(given: Any, expected: Any) -> float:
+    import numpy as np
+
+    one, other = (_plain(values) for values in (given, expected))
+    if one.shape != other.shape:
+        return float("inf")
+    if one.dtype.kind in "OUSb" or other.dtype.kind in "OUSb":
+        return 0.0 if np.array_equal(one.astype(str), other.astype(str)) else float("inf")
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    if (np.isnan(one) != np.isnan(other)).any():
+        return float("inf")
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(one - other) / np.maximum(np.abs(other), 1.0)
+    apart = np.where((one == other) | np.isnan(other), 0.0, apart)
+    worst: float = apart.max(initial=0.0)
+    return worst
+
+
+def _plain(values: Any) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    plain: np.ndarray[Any, Any] = (
+        values if isinstance(values, np.ndarray) else np.asarray(values.to_numpy(zero_copy_only=False))
+    )
+    return plain
+
+
+def _cost(engine: Loaded, table: pa.Table) -> float:
+    defaults = {each.name: each.default for each in engine.description.params}
+    engine.predict(table, defaults)  # kernels are compiled, caches filled
+    taken = []
+    for _ in range(_TURNS):
+        before = time.process_time()
+        engine.predict(table, defaults)
+        taken.append(time.process_time() - before)
+    middle: float = sorted(taken)[_TURNS // 2]
+    return round(middle * 1e6 / int(table.num_rows), 3)
+
+
+def _tables(loaded: Loaded) -> Iterator[pa.Table]:
+    """Rows that tell engines apart: usual ones, missing values, unseen levels, and a tree's thresholds.
+
+    What a library may refuse stands in a table of its own, alone in its column.
+    """
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    inputs = loaded.description.inputs
+    levels = _levels(last_step(loaded.native), loaded.native)
+    yield _random_table(loaded.description, levels, random, _ROWS)
+    for each in inputs:
+        yield _random_table(loaded.description, levels, random, 50, missing=each.name)
+        if each.type == "STRING":
+            yield _random_table(loaded.description, levels, random, 50, unseen=each.name)
+    yield from _at_thresholds(loaded)
+
+
+def _timed_table(loaded: Loaded) -> pa.Table:
+    import numpy as np
+
+    levels = _levels(last_step(loaded.native), loaded.native)
+    return _random_table(loaded.description, levels, np.random.default_rng(1), _TIMED_ROWS)
+
+
+def _random_table(
+    description: Description,
+    levels: list[str],
+    random: np.random.Generator,
+    rows: int,
+    *,
+    missing: str = "",
+    unseen: str = "",
+) -> pa.Table:
+    import pyarrow as pa
+
+    made = {}
+    for each in description.inputs:
+        if each.name == missing:
+            made[each.name] = pa.nulls(rows, _arrow_type(each.type))
+        elif each.type == "STRING":
+            known = [_UNSEEN] if each.name == unseen else levels or [_UNSEEN]
+            made[each.name] = pa.array(random.choice(known, rows).tolist(), pa.string())
+        else:
+            # Small and large, whole and fractional, and many equal ones.
+            values = random.normal(size=rows) * 10.0 ** random.integers(-1, 4, rows)
+            kind = _arrow_type(each.type)
+            made[each.name] = pa.array(values.round(random.integers(0, 3))).cast(kind, safe=False)
+    return pa.table(made)
+
+
+def _at_thresholds(loaded: Loaded) -> Iterator[pa.Table]:
+    """Each split's threshold and its neighbours, for a bare ensemble of numbers."""
+    import pyarrow as pa
+
+    from penstock.scoring.trees.ensemble import NotATreeEnsemble
+    from penstock.scoring.trees.predictor import compile_trees
+    from penstock.scoring.trees.probes import split_probes
+
+    types = {each.name: each.type for each in loaded.description.inputs}
+    if hasattr(loaded.native, "steps") or not set(types.values()) <= {"DOUBLE", "FLOAT"}:
+        return
+    try:
+        ensemble = compile_trees(loaded.native).ensemble
+    except (NotATreeEnsemble, ImportError):
+        return
+    order = order_of(loaded)
+    probes = split_probes(ensemble, len(order))
+    table = pa.table({n: pa.array(probes[:, i], _arrow_type(types[n]), from_pandas=True) for i, n in enumerate(order)})
+    yield table.select(list(types))
+
+
+def _levels(*steps: Any) -> list[str]:
+    """The texts that encoders anywhere in a pipeline know."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    waiting = list(steps)
+    while waiting:
+        step = waiting.pop()
+        if step is None or id(step) in seen:
+            continue
+        seen.add(id(step))
+        for known in getattr(step, "categories_", None) or ():
+            found |= {each for each in known if isinstance(each, str)}
+        inner = [*getattr(step, "steps", ()), *getattr(step, "transformers_", ())]
+        waiting += [each[1] for each in inner if not isinstance(each[1], str)]
+    return sorted(found)
+
+
+def _arrow_type(kind: str) -> pa.DataType:
+    import pyarrow as pa
+
+    types = {"DOUBLE": pa.float64(), "FLOAT": pa.float32(), "INT": pa.int32(), "BIGINT": pa.int64()}
+    return types.get(kind, pa.string())
