@@ -98,13 +98,15 @@ class _Score:
 
     def _level(self, term: LevelShape, at: int, output: int) -> exp.Expression:
         key = level_key(term, self.arguments[term.input])
-        unknown = self.say.raised(unknown_level(term.input)) if term.strict else self.slot(("unknown", at, output))
+        # an unknown level's weight is in the intercept
+        otherwise = self.say.raised(unknown_level(term.input)) if term.strict else double(0.0)
         lacks = exp.Is(this=key.copy(), expression=exp.null())
-        if term.imputed:
-            missing = self.slot(("missing level", at, output))
-            otherwise = exp.Case(ifs=[exp.If(this=lacks, true=missing)], default=unknown)
-        else:
-            otherwise = exp.Case(ifs=[exp.If(this=exp.not_(lacks), true=unknown)])
+        if term.missing == "own":
+            otherwise = exp.Case(
+                ifs=[exp.If(this=lacks, true=self.slot(("missing level", at, output)))], default=otherwise
+            )
+        elif term.missing == "null":
+            otherwise = exp.Case(ifs=[exp.If(this=exp.not_(lacks), true=otherwise)])
         return exp.Coalesce(this=self.lookup(at, output, key), expressions=[otherwise])
 
 
