@@ -97,6 +97,12 @@ def test_selected_and_united_features_are_followed() -> None:
     np.testing.assert_allclose(scored(from_sklearn(model), frame), model.predict(frame[["a", "b"]]), rtol=1e-12)
 
 
+def test_scalers_after_scalers_are_one() -> None:
+    frame, y = simple()
+    model = make_pipeline(MinMaxScaler((2, 5)), StandardScaler(), LinearRegression()).fit(frame[["a", "b"]], y)
+    np.testing.assert_allclose(scored(from_sklearn(model), frame), model.predict(frame[["a", "b"]]), rtol=1e-12)
+
+
 def test_a_target_encoder_is_a_table() -> None:
     frame, y = simple()
     model = make_pipeline(TargetEncoder(), LinearRegression()).fit(frame[["c"]], y)

@@ -99,6 +99,20 @@ def test_missing_values_of_a_model_without_an_imputer_are_null() -> None:
     assert duckdb.sql(f"SELECT {score.sql('duckdb')} FROM (SELECT 1 AS b)").fetchall() == [(None,)]
 
 
+def test_nan_is_filled_as_null_is() -> None:
+    model, frame = fitted(0, "number")
+    formula = from_sklearn(model)
+    assert any(each.imputed for each in formula.shape.numbers)
+    given = {
+        name: exp.func("COALESCE", exp.column(name), exp.cast(exp.Literal.string("NaN"), "double"))
+        if frame[name].dtype == float
+        else exp.column(name)
+        for name in formula.used
+    }
+    got = asked(score_literal(formula, given, "duckdb").sql("duckdb"), frame)
+    np.testing.assert_allclose(got, told(model, frame), rtol=1e-10, atol=1e-12)
+
+
 def test_a_level_that_the_model_refuses_is_an_error_and_a_missing_one_null() -> None:
     train = pd.DataFrame({"c": ["x", "y", "z"]})
     formula = from_sklearn(make_pipeline(OneHotEncoder(), Ridge()).fit(train, [1, 2, 4]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from penstock.errors import InvalidDefinitionError, PenstockError
 from penstock.scoring.linear.shape import LevelKind, LevelShape, Link, NumberShape, Shape
@@ -73,6 +73,12 @@ class Levels:
     unknown: Weights | None
     missing: Weights | None
 
+    @property
+    def shape(self) -> LevelShape:
+        """The term without its coefficients."""
+        own: Literal["as unknown", "own"] = "as unknown" if self.missing == self.unknown else "own"
+        return LevelShape(self.input, self.kind, self.unknown is None, "null" if self.missing is None else own)
+
 
 @dataclass(frozen=True)
 class Formula:
@@ -105,7 +111,7 @@ class Formula:
         """What SQL text for this formula depends on."""
         return Shape(
             tuple(NumberShape(each.input, each.centered, each.missing is not None) for each in self.numbers),
-            tuple(LevelShape(e.input, e.kind, e.unknown is None, e.missing is not None) for e in self.levels),
+            tuple(each.shape for each in self.levels),
             len(self.intercepts),
             self.link,
         )

@@ -29,12 +29,19 @@ class NumberShape:
 
 @dataclass(frozen=True)
 class LevelShape:
-    """A term of levels without its coefficients; `strict`: a level that the model does not know is an error."""
+    """A term of levels without its coefficients.
+
+    Attributes:
+        input: The model's input.
+        kind: How levels are compared.
+        strict: Whether a level that the model does not know is an error.
+        missing: Whether a missing value makes the score NULL, weighs as an unknown level does, or has its own weights.
+    """
 
     input: str
     kind: LevelKind
     strict: bool
-    imputed: bool
+    missing: Literal["null", "as unknown", "own"]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ def slots(shape: Shape) -> list[Slot]:
     """All numbers of a score of this shape.
 
     `intercept` is what is left when the centers that are not subtracted row by row are folded into it; `slope` is
-    weight by scale; `missing` of a number is what it adds to that intercept.
+    weight by scale; `missing` of a number is what it adds to that intercept. An unknown level's weight is folded into
+    the intercept too and taken off the others: in Spark, one more number to read for it costs as much as the lookup.
     """
     outputs = range(shape.outputs)
     made: list[Slot] = [("intercept", 0, k) for k in outputs]
@@ -31,8 +32,7 @@ def slots(shape: Shape) -> list[Slot]:
         made += [("slope", at, k) for k in outputs]
         made += [("missing", at, k) for k in outputs] if number.imputed else []
     for at, level in enumerate(shape.levels):
-        made += [] if level.strict else [("unknown", at, k) for k in outputs]
-        made += [("missing level", at, k) for k in outputs] if level.imputed else []
+        made += [("missing level", at, k) for k in outputs] if level.missing == "own" else []
     return made
 
 
@@ -47,24 +47,29 @@ def slot_values(formula: Formula) -> dict[Slot, float]:
 
 
 def lookup_values(formula: Formula, at: int, output: int) -> dict[Any, float]:
-    """From each level to its weight in one output."""
+    """From each level to its weight in one output, less that of an unknown level."""
     term = formula.levels[at]
-    return {level: weights[output] for level, weights in zip(term.levels, term.weights, strict=True)}
+    unknown = _of_unknown(formula, at, output)
+    return {level: weights[output] - unknown for level, weights in zip(term.levels, term.weights, strict=True)}
 
 
 def _value(formula: Formula, what: str, at: int, output: int) -> float:
     if what == "intercept":
-        return math.fsum(
-            [formula.intercepts[output], *(-_folded(formula, i, output) for i in range(len(formula.numbers)))]
-        )
+        centers = [-_folded(formula, i, output) for i in range(len(formula.numbers))]
+        unknown = [_of_unknown(formula, i, output) for i in range(len(formula.levels))]
+        return math.fsum([formula.intercepts[output], *centers, *unknown])
     if what == "center":
         return formula.numbers[at].center
     if what == "slope":
         return formula.numbers[at].weights[output] / formula.numbers[at].scale
     if what == "missing":
         return (formula.numbers[at].missing or ())[output] + _folded(formula, at, output)
-    weights = formula.levels[at].unknown if what == "unknown" else formula.levels[at].missing
-    return (weights or ())[output]
+    return (formula.levels[at].missing or ())[output] - _of_unknown(formula, at, output)
+
+
+def _of_unknown(formula: Formula, at: int, output: int) -> float:
+    unknown = formula.levels[at].unknown
+    return 0.0 if unknown is None else unknown[output]
 
 
 def _folded(formula: Formula, at: int, output: int) -> float:

@@ -20,6 +20,8 @@ from penstock.scoring.linear.shape import LevelShape, NumberShape, Shape
 
 Arguments = Mapping[str, exp.Expression]
 
+_ONE_ROW = "penstock_coefficients"
+
 
 def score_expression(
     shape: Shape, coefficients: exp.Expression, arguments: Arguments, dialect: Dialect
@@ -35,14 +37,20 @@ def score_expression(
     Returns:
         DOUBLE: the number, or the probability of the second of two classes. ARRAY<DOUBLE>: a number an output, or a
         probability a class. The query fails with an error where `coefficients` gives no row, several, or one of
-        another shape.
+        another shape. On Spark, several probabilities are a subquery that refers to the row, which may not stand within
+        an aggregate: project it first.
 
     Raises:
         InvalidDefinitionError: when an argument is missing, or `coefficients` is no query of one column.
     """
     say = words(dialect)
-    if dialect == "spark":  # equal subqueries run once, and different ones a job each
-        return score_of(shape, checked(shape, coefficients, dialect), arguments, dialect)
+    if dialect == "spark":
+        row = checked(shape, coefficients, dialect)
+        if shape.link != "softmax":
+            return score_of(shape, row, arguments, dialect)  # equal subqueries run once, and different ones a job each
+        # Spark takes no subquery in a lambda's function, but a column of one row, under a name that no argument has
+        score = score_of(shape, exp.column(_ONE_ROW, _ONE_ROW), arguments, dialect)
+        return exp.Subquery(this=exp.select(score).from_(exp.select(exp.alias_(row, _ONE_ROW)).subquery(_ONE_ROW)))
     # DuckDB plans each, equal or not, and a small one faster
     return _Score(shape, arguments, say, *read_each(shape, coefficients, say)).expression()
 
@@ -98,13 +106,15 @@ class _Score:
 
     def _level(self, term: LevelShape, at: int, output: int) -> exp.Expression:
         key = level_key(term, self.arguments[term.input])
-        unknown = self.say.raised(unknown_level(term.input)) if term.strict else self.slot(("unknown", at, output))
+        # an unknown level's weight is in the intercept
+        otherwise = self.say.raised(unknown_level(term.input)) if term.strict else double(0.0)
         lacks = exp.Is(this=key.copy(), expression=exp.null())
-        if term.imputed:
-            missing = self.slot(("missing level", at, output))
-            otherwise = exp.Case(ifs=[exp.If(this=lacks, true=missing)], default=unknown)
-        else:
-            otherwise = exp.Case(ifs=[exp.If(this=exp.not_(lacks), true=unknown)])
+        if term.missing == "own":
+            otherwise = exp.Case(
+                ifs=[exp.If(this=lacks, true=self.slot(("missing level", at, output)))], default=otherwise
+            )
+        elif term.missing == "null":
+            otherwise = exp.Case(ifs=[exp.If(this=exp.not_(lacks), true=otherwise)])
         return exp.Coalesce(this=self.lookup(at, output, key), expressions=[otherwise])
 
 
