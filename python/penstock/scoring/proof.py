@@ -34,15 +34,15 @@ class Evidence:
         engine: Its name.
         equal: Whether each row had the library's values, within 1e-9.
         rows: How many rows were compared.
-        difference: The greatest difference, relative to values above 1.
-        microseconds: CPU time a row, in batches of 10,000.
+        difference: The greatest difference, relative to values above 1; None where it is not equal.
+        microseconds: CPU time a row, in batches of 10,000; None where it is not equal.
     """
 
     engine: str
     equal: bool
     rows: int
-    difference: float
-    microseconds: float
+    difference: float | None
+    microseconds: float | None
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ def choose(loaded: Loaded, engines: Mapping[str, Loaded] | None = None) -> Choic
     evidence = [Evidence(LIBRARY, True, 0, 0.0, _cost(loaded, timed))]
     for name, engine in others.items():
         rows, difference = _difference(loaded, engine, tables)
-        equal = difference <= _TOLERANCE
-        cost = _cost(engine, timed) if equal else float("inf")
-        evidence.append(Evidence(name, equal, rows, difference, cost))
-    best = min((each for each in evidence if each.equal), key=lambda each: each.microseconds)
+        equal = bool(difference <= _TOLERANCE)
+        cost = _cost(engine, timed) if equal else None
+        evidence.append(Evidence(name, equal, rows, float(difference) if equal else None, cost))
+    best = min(evidence, key=lambda each: float("inf") if each.microseconds is None else each.microseconds)
     return Choice(best.engine, tuple(evidence))
 
 
