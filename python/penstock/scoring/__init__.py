@@ -1,5 +1,6 @@
 """MLflow models as SQL functions.
 
-Three layers: dispatchers that run models inside Spark's Python workers (`dispatchers`), one persistent SQL function a
-model (`functions`), and `predict('name', …)`, which is rewritten to that function (`predict`).
+`declared` reads what a function is to return, `functions` writes its statements, `predict` places a call's arguments.
+In the workers `score` takes a batch to the versions in `memory`, which `flavours` load; `faster` has engines for some,
+and `proof` tells which of them may stand for the library.
 """

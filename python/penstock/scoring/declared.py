@@ -15,7 +15,6 @@ from penstock.scoring.returns import ERROR, SHADOW, returned_type, usual_part
 # Not `null`, which YAML reads as nothing.
 _CHOICES = {
     "on_null": ("model", "skip", "error"),
-    "on_unknown": ("model", "skip", "error"),
     "on_error": ("fail", "skip"),
 }
 _KEYS = ("name", "model", "alias", "version", "returns", "top", *_CHOICES, "canary", "shadow", "as_of", "description")
@@ -48,7 +47,6 @@ class Function:
         top: How many classes the part `top` lists.
         on_null: What a NULL in an input means: what the model makes of it, a row that is not scored (its result is
             NULL), or a failed row.
-        on_unknown: The same for a text that the model has not seen in training.
         on_error: What a failed row does: the query fails, or its result is NULL, with the reason in the part `error`.
         canary: The share of rows that another alias scores.
         shadow: An alias that scores all rows too, for the part `shadow`.
@@ -62,7 +60,6 @@ class Function:
     returns: tuple[str, ...] = ()
     top: int = 3
     on_null: str = "model"
-    on_unknown: str = "model"
     on_error: str = "fail"
     canary: Canary | None = None
     shadow: str = ""

@@ -31,7 +31,6 @@ class Scoring:
         type: The Arrow type of the result.
         top: How many classes the part `top` lists.
         on_null: As declared.
-        on_unknown: As declared.
         on_error: As declared.
         shadowed: Whether the arguments hold a second version.
         params: Whether the arguments hold params.
@@ -42,7 +41,6 @@ class Scoring:
     type: pa.DataType
     top: int = 3
     on_null: str = "model"
-    on_unknown: str = "model"
     on_error: str = "fail"
     shadowed: bool = False
     params: bool = False
