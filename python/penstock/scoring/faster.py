@@ -5,6 +5,7 @@ None is used that `proof` has not found equal to the library on this very versio
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from penstock.scoring.contract import Loaded
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_log = logging.getLogger(__name__)
 
 LIBRARY = "library"
 
@@ -23,8 +26,16 @@ def candidates(loaded: Loaded) -> dict[str, Loaded]:
     Args:
         loaded: The version, scored by its library.
     """
-    found = {name: make(loaded) for name, make in _ENGINES.items()}
-    return {name: engine for name, engine in found.items() if engine is not None}
+    found: dict[str, Loaded] = {}
+    for name, make in _ENGINES.items():
+        try:
+            engine = make(loaded)
+        except Exception as error:  # a model of a shape that the engine does not know is no reason to refuse it
+            _log.info("engine %s cannot read this model: %s: %s", name, type(error).__name__, error)
+            continue
+        if engine is not None:
+            found[name] = engine
+    return found
 
 
 def engine_of(loaded: Loaded, name: str) -> Loaded:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import PenstockError
 from penstock.scoring.contract import Description, Loaded
 from penstock.scoring.faster import LIBRARY, candidates, last_step, order_of
 
@@ -102,7 +101,7 @@ def _difference(loaded: Loaded, engine: Loaded, tables: list[pa.Table]) -> tuple
 def _outcome(engine: Loaded, table: pa.Table, params: Mapping[str, Any]) -> Mapping[str, Any] | None:
     try:
         return engine.predict(table, params)
-    except (PenstockError, ValueError):
+    except Exception:  # the library refuses the rows; an engine may do so in words of its own
         return None
 
 
