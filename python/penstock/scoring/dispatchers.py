@@ -60,10 +60,12 @@ def load_live(live: Live) -> Loaded:
     if folder is None:
         folder = Path(mlflow.artifacts.download_artifacts(live.source))
     if not folder.is_dir():
-        raise ModelDoesNotLoad("the model's files are not there", where=live.source, fix=fix)
+        raise ModelDoesNotLoad("the model does not load: its files are not there", where=live.source, fix=fix)
     if digest_of(folder) != live.digest:
         raise ModelDoesNotLoad(
-            "the model's files are not those that were registered: their digest differs", where=live.source, fix=fix
+            "the model does not load: its files are not those that were registered, their digest differs",
+            where=live.source,
+            fix=fix,
         )
     return engine_of(load(str(folder)), live.engine)
 
