@@ -160,12 +160,6 @@ def register_builtin(spark: SparkSession, name: str, info: Any, builder: Any) ->
         registry.registerFunction(permanent, info, builder)
 
 
-def promote_once(spark: SparkSession, function: PythonFunction) -> None:
-    """Promote a function unless this Spark has it already."""
-    if not spark.catalog.functionExists(function.name):
-        promote(spark, function)
-
-
 def run(spark: SparkSession, sql: str) -> pa.Table:
     """Run one statement and fetch its rows.
 
