@@ -116,6 +116,20 @@ def test_an_estimator_that_stops_early_in_prediction_is_not_represented() -> Non
         compile_trees(model.fit(training_rows(0), classes(Y, 2)))
 
 
+@pytest.mark.parametrize("zero_as_missing", [False, True])
+def test_thresholds_among_the_numbers_that_count_as_zero(zero_as_missing: bool) -> None:
+    """LightGBM's own training puts no threshold there; a model's text may."""
+    tiny = ["0", "-0", "1e-36", "-1e-36", "1e-35", "-1e-35", "1.0000000180025095e-35", "-1.0000000180025095e-35"]
+    random = np.random.default_rng(0)
+    booster = trained(Y, 30, categorical=False, objective="regression", zero_as_missing=zero_as_missing)
+    lines = [
+        f"threshold={' '.join(random.choice(tiny, len(line.split())))}" if line.startswith("threshold=") else line
+        for line in booster.model_to_string().splitlines()
+        if not line.startswith("tree_sizes=")
+    ]
+    check(lgb.Booster(model_str="\n".join(lines)))
+
+
 def test_the_best_iteration_counts() -> None:
     for boosting in ("gbdt", "rf"):
         bagging = {"bagging_fraction": 0.6, "bagging_freq": 1}

@@ -7,6 +7,7 @@ to the base score tree by tree (`src/predictor/cpu_predictor.cc`, `src/common/ca
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from penstock.scoring.trees.ensemble import Ensemble, NotATreeEnsemble, Subset, Trees
@@ -135,11 +136,9 @@ def _add(trees: Trees, tree: dict[str, Any], output: int) -> None:
 
 def _but_categories(categories: list[int]) -> Subset:
     """All values but those whose whole part is one of the categories; values below zero are no category."""
-    import numpy as np
-
     bounds: list[float] = []
     for category in sorted(categories):
-        low, high = (float(np.nextafter(np.float32(each), np.float32(-np.inf))) for each in (category, category + 1))
+        low, high = (math.nextafter(each, -math.inf) for each in (category, category + 1))
         if bounds and bounds[-1] == low:
             bounds[-1] = high
         else:
