@@ -13,20 +13,17 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from penstock.scoring.linear.average import average_from_aggregates
-from penstock.scoring.linear.coefficients import coefficients_ddl
 from penstock.scoring.linear.formula import Formula
 from penstock.scoring.linear.from_sklearn import from_sklearn
-from penstock.scoring.linear.sql import score_expression, score_literal
+from penstock.scoring.linear.sql import score_expression
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.usefixtures("ansi")
-
-VERSION = parse_one("(SELECT c FROM linear_versions)")
 
 
 def flights(size: int) -> pd.DataFrame:
@@ -74,12 +71,6 @@ def rows(spark: SparkSession) -> Iterator[pd.DataFrame]:
     spark.catalog.dropTempView("linear_rows")
 
 
-def hold(spark: SparkSession, *formulas: Formula) -> None:
-    """The view `linear_versions` with these versions."""
-    made = spark.createDataFrame([(each.as_data(),) for each in formulas], f"c {coefficients_ddl('spark')}")
-    made.createOrReplaceTempView("linear_versions")
-
-
 def arguments(formula: Formula) -> dict[str, exp.Expression]:
     return {name: exp.column(name, quoted=True) for name in formula.used}
 
@@ -93,14 +84,10 @@ def asked(spark: SparkSession, score: exp.Expression) -> np.ndarray[Any, Any]:
 def test_scores_are_equal_to_the_estimators(spark: SparkSession, rows: pd.DataFrame, classes: int) -> None:
     model = fitted(LogisticRegression(max_iter=500), np.digitize(NOISE, [0.0, 0.7][: classes - 1]))
     formula = from_sklearn(model)
-    hold(spark, formula)
     expected = model.predict_proba(rows)
     expected = expected[:, 1] if classes == 2 else expected
-    for score in (
-        score_literal(formula, arguments(formula), "spark"),
-        score_expression(formula.shape, VERSION, arguments(formula), "spark"),
-    ):
-        np.testing.assert_allclose(asked(spark, score), expected, rtol=1e-10)
+    score = score_expression(formula, arguments(formula), "spark")
+    np.testing.assert_allclose(asked(spark, score), expected, rtol=1e-10)
 
 
 def test_averages_from_aggregates_are_averages_of_scores(spark: SparkSession, rows: pd.DataFrame) -> None:
@@ -112,24 +99,10 @@ def test_averages_from_aggregates_are_averages_of_scores(spark: SparkSession, ro
     np.testing.assert_allclose([value for _, value in got], expected, rtol=1e-9)
 
 
-def test_other_shapes_lost_versions_and_refused_levels_are_errors(spark: SparkSession, rows: pd.DataFrame) -> None:
-    formula = from_sklearn(fitted(Ridge(), NOISE))
-    score = score_expression(formula.shape, VERSION, arguments(formula), "spark")
-    other = from_sklearn(fitted(LogisticRegression(), NOISE > 0))
-    for held in ([other], [], [formula, formula]):
-        hold(spark, *held)
-        with pytest.raises(Exception, match=formula.shape.hash):
-            asked(spark, score)
+def test_levels_that_are_refused_and_values_that_lack(spark: SparkSession, rows: pd.DataFrame) -> None:
     strict = from_sklearn(make_pipeline(OneHotEncoder(), Ridge()).fit(flights(50)[["zone"]], np.arange(50)))
     with pytest.raises(Exception, match="level that the model does not know"):
-        asked(spark, score_literal(strict, arguments(strict), "spark"))
-
-
-def test_a_value_that_a_model_without_imputer_lacks_is_null(spark: SparkSession, rows: pd.DataFrame) -> None:
-    model = Ridge().fit(flights(50)[["delay"]].fillna(0.0), np.arange(50))
-    formula = from_sklearn(model)
-    hold(spark, formula)
-    got = asked(spark, score_expression(formula.shape, VERSION, arguments(formula), "spark"))
-    assert np.isnan(got).tolist() == rows["delay"].isna().tolist()
-    answer = spark.sql(f"SELECT {score_literal(formula, arguments(formula), 'spark').sql('spark')} FROM linear_rows")
+        asked(spark, score_expression(strict, arguments(strict), "spark"))
+    formula = from_sklearn(Ridge().fit(flights(50)[["delay"]].fillna(0.0), np.arange(50)))
+    answer = spark.sql(f"SELECT {score_expression(formula, arguments(formula), 'spark').sql('spark')} FROM linear_rows")
     assert sum(value is None for (value,) in answer.collect()) == rows["delay"].isna().sum()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -112,6 +113,44 @@ def test_a_text_model_gives_vectors_that_spark_computes_with(spark: SparkSession
     assert scored(spark, "ml.letters(kind)")[0] == [float(frame.kind[0] == letter) for letter in "xyz"]
     norms = scored(spark, "vector_norm(ml.letters(kind, scale => 2), CAST(2 AS FLOAT))")
     assert norms == pytest.approx([2.0] * ROWS)
+
+
+def test_equal_calls_run_once_and_have_a_short_name(spark: SparkSession, frame: pd.DataFrame) -> None:
+    call = "predict('kinds_all', a, b)"
+    asked = spark.sql(f"SELECT {call}.label, {call}.version, {call} FROM default.to_score")
+    assert asked.columns == ["ml.kinds_all(a, b).label", "ml.kinds_all(a, b).version", "ml.kinds_all(a, b)"]
+    assert str(asked._jdf.queryExecution().executedPlan()).count("ArrowEvalPython [scored(a#") == 1
+    [evaluated] = re.findall(r"ArrowEvalPython \[(.*?)\], \[", str(asked._jdf.queryExecution().executedPlan()))
+    assert evaluated.count("scored(") == 1
+
+
+def test_an_average_from_aggregates_is_that_of_the_scores(spark: SparkSession, frame: pd.DataFrame) -> None:
+    import mlflow
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["kind"]), remainder="passthrough")
+    inputs = frame[["a", "b", "kind"]]
+    native = make_pipeline(columns, Ridge()).fit(inputs, frame.a - (frame.kind == "x"))
+    log = mlflow.sklearn.log_model
+    register("mean", log, native, inputs, native.predict(inputs), serialization_format="cloudpickle")
+    promote(spark, "mean", 1, expected=None, reason="first")
+    expected = pd.Series(native.predict(inputs)).groupby(frame.b).mean().tolist()
+    declared(spark, "mean", {"name": "mean_whole", "on_null": "skip"})
+    for call, is_scored in (
+        ("predict_avg('mean', t.*)", False),
+        ("predict_avg('mean', a, b, kind)", False),
+        ("avg(predict('mean', t.*))", True),
+        ("predict_avg('mean_whole', t.*)", True),
+    ):
+        asked = spark.sql(f"SELECT {call} AS p FROM default.to_score AS t GROUP BY b ORDER BY b")
+        assert [row.p for row in asked.collect()] == pytest.approx(expected, rel=1e-9)
+        assert ("ml.mean" in asked._jdf.queryExecution().analyzed().toString()) is is_scored
+    for call in ("predict_avg('mean', NULL, b, kind)", "avg(predict('mean', NULL, b, kind))"):
+        with pytest.raises(PenstockError, match="mean cannot score a row: the model gave NaN"):
+            run(spark, f"SELECT {call} FROM default.to_score")
 
 
 def test_open_sessions_meet_the_new_champion_even_where_it_is_of_another_shape(

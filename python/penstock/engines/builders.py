@@ -59,14 +59,34 @@ class Builder:
         """Of the session that analyses now: the one that promoted the function may have ended since."""
         return self.jvm.org.apache.spark.sql.SparkSession.active().sessionState()
 
-    def call(self, schema: str, name: str, arguments: dict[str, Any]) -> Any:
-        """A call of a persistent function, each argument by name, for Spark to resolve."""
+    def call(self, name: list[str], arguments: dict[str, Any]) -> Any:
+        """A call of a function, each argument by name, or by position where its name is empty, for Spark to resolve."""
         catalyst = self.jvm.org.apache.spark.sql.catalyst
-        named = [catalyst.expressions.NamedArgumentExpression(key, value) for key, value in arguments.items()]
+        named = [
+            catalyst.expressions.NamedArgumentExpression(key, value) if key else value
+            for key, value in arguments.items()
+        ]
         nothing = self.jvm.scala.Option.empty
         return catalyst.analysis.UnresolvedFunction(
-            self.seq([schema, name]), self.seq(named), False, nothing(), nothing(), self.seq([]), False
+            self.seq(name), self.seq(named), False, nothing(), nothing(), self.seq([]), False
         )
+
+    def named(self, function: Any, arguments: list[Any], expression: Any) -> Any:
+        """An expression that plans and columns show as a call of a persistent function."""
+        catalyst = self.jvm.org.apache.spark.sql.catalyst
+        pretty = catalyst.util.package.toPrettySQL
+        shown = [catalyst.expressions.PrettyAttribute(pretty(each, True), each.dataType()) for each in arguments]
+        return catalyst.analysis.SQLScalarFunction(function, self.seq(shown), expression)
+
+    def parsed(self, text: str, arguments: dict[str, Any]) -> Any:
+        """An expression, from SQL in which each argument stands as the column of its name, for Spark to resolve."""
+        analysis = self.jvm.org.apache.spark.sql.catalyst.analysis
+        places = self.jvm.java.util.HashMap()
+        for name, value in arguments.items():
+            places.put(analysis.UnresolvedAttribute(self.seq([name])), value)
+        # A map of Scala's is a partial function: what stands in it is replaced, in one call.
+        replaced = self.jvm.org.apache.spark.api.python.PythonUtils.toScalaMap(places)
+        return self.session_state().sqlParser().parseExpression(text).transformUp(replaced)
 
     def stored(self, schema: str, name: str) -> Any | None:
         """A persistent function as the catalog has it now, whatever this session remembers; or None."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,11 @@ from penstock.engines.builders import (
     type_of,
     value_of,
 )
+from penstock.engines.model_tables import model_tables
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.scoring.functions import BODIES, CALL, SCHEMA, SCORE
+from penstock.scoring.bodies import average, body
+from penstock.scoring.functions import CALL, SCHEMA, SCORE
 from penstock.scoring.predict import Argument, Parameter, has_star, place_arguments, wrong_type
-from penstock.scoring.score import Scoring
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -27,27 +27,51 @@ if TYPE_CHECKING:
 
 def promote_predict(spark: SparkSession) -> None:
     """Make `predict` and what lies under it known to every session of this Spark."""
-    for kind in (_Predict, _Call, _Score):
+    for kind in (_Predict, _PredictAverage, _Call, _Score):
         promote_builder(spark, kind)
 
 
-class _Predict(Builder):
-    """A call of the function of that name, every argument by name."""
+class _Functions(Builder):
+    """What calls of models' functions stand for."""
 
-    name = "predict"
-    usage = """
-        predict(model, …) - The score of a registered model for a row. `model` is its name, a text literal. The inputs
-        follow by position, as `name => value`, or as one `*` or `t.*`, which takes each from the column of its name.
-        DESCRIBE FUNCTION ml.<model> tells a model's inputs.
-    """
+    def __init__(self, jvm: Any) -> None:
+        super().__init__(jvm)
+        self._tables = model_tables(jvm)
 
-    def expression(self, arguments: list[Any]) -> Any:
+    def scored(self, name: str, given: dict[str, Any]) -> Any:
+        """A call, by the versions that are live now.
+
+        Args:
+            name: The function's.
+            given: The arguments' expressions, by the name of their input or param.
+
+        Raises:
+            PenstockError: when there is no such function, or no version under its alias.
+        """
+        function = self._tables.now().function(name)
+        if function is None:
+            raise InvalidRequestError(
+                f"function {SCHEMA}.{name} is not complete", where=f"{SCHEMA}.{name}", fix="penstock functions sync"
+            )
+        held = self._tables.held(function)
+        return self.parsed(body(function, held, given), given)
+
+
+class _Placing(_Functions):
+    """A call by the model's name, whose arguments are placed and checked."""
+
+    def placed(self, arguments: list[Any]) -> tuple[str, Any, dict[str, Any]]:
+        """The name in the call, the function of that name, and the argument of each input that is given.
+
+        Raises:
+            PenstockError: when there is no such function, or the arguments are not those that it takes.
+        """
         name = text_in(arguments[0]) if arguments else None
         if name is None:
             raise InvalidRequestError(
-                "predict() needs the model's name as a text literal first",
+                f"{self.name}() needs the model's name as a text literal first",
                 where=_call_text(self.jvm),
-                fix="predict('model_name', argument, …)",
+                fix=f"{self.name}('model_name', argument, …)",
             )
         function = self.stored(SCHEMA, name)
         if function is None:
@@ -61,7 +85,7 @@ class _Predict(Builder):
             position = placed.get(parameter.name)
             if position is not None and not self._fits(value_of(given[position]), parameter):
                 raise wrong_type(name, parameters, parameter, told[position].type)
-        return self.call(SCHEMA, name, {key: value_of(given[position]) for key, position in placed.items()})
+        return name, function, {key: value_of(given[position]) for key, position in placed.items()}
 
     def _fits(self, value: Any, parameter: Parameter) -> bool:
         """Whether Spark's cast into the input keeps the value; a number of any kind may become a float."""
@@ -72,47 +96,59 @@ class _Predict(Builder):
         return safe or (parameter.type in floats and cast.canANSIStoreAssign(value.dataType(), wanted))
 
 
-class _Call(Builder):
-    """The body that a function has now: a session that has called it before remembers the façade, and no body."""
+class _Predict(_Placing):
+    """A call of the function of that name."""
+
+    name = "predict"
+    usage = """
+        predict(model, …) - The score of a registered model for a row. `model` is its name, a text literal. The inputs
+        follow by position, as `name => value`, or as one `*` or `t.*`, which takes each from the column of its name.
+        DESCRIBE FUNCTION ml.<model> tells a model's inputs.
+    """
+
+    def expression(self, arguments: list[Any]) -> Any:
+        name, function, values = self.placed(arguments)
+        if f"{CALL}(" in str(function.exprText().get()) and all(each.deterministic() for each in values.values()):
+            # Not by way of the function, which gives each call arguments of its own: so equal calls are made once.
+            return self.named(function, list(values.values()), self.scored(name, values))
+        return self.call([SCHEMA, name], values)
+
+
+class _PredictAverage(_Placing):
+    """The average of a model's scores over a group; of a linear model, from averages of its inputs."""
+
+    name = "predict_avg"
+    usage = """
+        predict_avg(model, …) - AVG(predict(model, …)). Where the score is a sum of its inputs' terms, no row is scored:
+        it follows from averages of the inputs and from the shares of their levels.
+    """
+
+    def expression(self, arguments: list[Any]) -> Any:
+        name, _, values = self.placed(arguments)
+        declared = self._tables.now().function(name)
+        text = None if declared is None else average(declared, self._tables.held(declared), values)
+        if text is not None and all(each.deterministic() for each in values.values()):
+            return self.parsed(text, values)
+        return self.call(["avg"], {"": self.call([SCHEMA, name], values)})
+
+
+class _Call(_Functions):
+    """What a function of a model stands for now: a session that has called it before remembers its text."""
 
     name = CALL
     usage = f"{CALL}(function, …) - What a function of the schema {SCHEMA} stands for; call that function instead."
 
     def expression(self, arguments: list[Any]) -> Any:
-        function, _, remembered = (text_in(arguments[0]) or "" if arguments else "").partition("/")
-        # Once more where the façade named a body that was replaced and dropped in between.
-        name, body = self._present(function, remembered) or self._present(function, remembered) or ("", None)
-        if body is None:
-            raise InvalidRequestError(
-                f"function {SCHEMA}.{function} is not complete",
-                where=f"{SCHEMA}.{function}",
-                fix="penstock functions sync",
-            )
-        given = {each.key().lower(): each.value() for each in arguments[1:]}
-        taken = {each.name: given.get(each.name.lower()) for each in parameters_of(body)}
-        missing = [each for each, value in taken.items() if value is None]
-        if missing:
-            raise InvalidRequestError(
-                f"function {SCHEMA}.{function} takes {', '.join(missing)} since this session called it first",
-                where=f"{SCHEMA}.{function}",
-                fix=f"connect anew, or write predict('{function}', …)",
-            )
-        return self.call(BODIES, name, taken)
-
-    def _present(self, function: str, remembered: str) -> tuple[str, Any] | None:
-        """The body that is newest: while the façade is made anew, its own text is ahead of what the catalog has."""
-        facade = self.stored(SCHEMA, function) if function else None
-        found = re.search(rf"\b{CALL}\('[^'/]*/([^']+)'", str(facade.exprText().get())) if facade is not None else None
-        names = {remembered, *([found.group(1)] if found else [])}
-        bodies = [(name, body) for name in names if (body := self.stored(BODIES, name)) is not None]
-        return max(bodies, key=lambda each: each[1].createTimeMs(), default=None)
+        function = (text_in(arguments[0]) or "") if arguments else ""
+        given = {each.key(): each.value() for each in arguments[1:]}
+        return self.scored(function, given)
 
 
 class _Score(Builder):
     """A call of the Python workers that has the type which the function returns."""
 
     name = SCORE
-    usage = f"{SCORE}(asked, live, inputs, …) - Runs a model; call its function in the schema {SCHEMA} instead."
+    usage = f"{SCORE}(asked, …) - Runs a model; call its function in the schema {SCHEMA} instead."
 
     def expression(self, arguments: list[Any]) -> Any:
         from pyspark import SparkContext
@@ -131,11 +167,11 @@ def _udf(asked: str, _application: str) -> Any:
     from pyspark.sql.pandas.types import to_arrow_type
     from pyspark.sql.types import DataType
 
-    from penstock.scoring.dispatchers import scoring_udf
+    from penstock.scoring.dispatchers import Call, scoring_udf
 
     told = json.loads(asked)
-    returns = DataType.fromDDL(told.pop("returns"))
-    return scoring_udf(Scoring(**{**told, "parts": tuple(told["parts"])}, type=to_arrow_type(returns)), returns)
+    returns = DataType.fromDDL(told["returns"])
+    return scoring_udf(Call.of(told, to_arrow_type(returns)), returns)
 
 
 def _functions(catalog: Any) -> list[str]:

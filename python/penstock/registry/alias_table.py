@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,12 @@ from sqlglot import exp
 
 from penstock.registry.versions import Version
 from penstock.scoring.contract import Description
-from penstock.scoring.functions import ALIASES, BODIES, FUNCTIONS, SCHEMA
+from penstock.scoring.functions import ALIASES, FUNCTIONS, SCHEMA
+from penstock.scoring.linear.formula import Formula
 
 _COLUMNS = (
     "model STRING NOT NULL, alias STRING NOT NULL, version INT NOT NULL, source STRING NOT NULL,"
-    " digest STRING NOT NULL, engine STRING NOT NULL, proof STRING, run_id STRING,"
+    " digest STRING NOT NULL, engine STRING NOT NULL, proof STRING, formula STRING, run_id STRING,"
     " inputs ARRAY<STRING>, description STRING, words STRING, reason STRING"
 )
 
@@ -28,9 +30,8 @@ class Alias:
 
 
 def ensure_tables(spark: Any) -> None:
-    """Make the schemas and tables of models if they are not there; the tables are empty then."""
-    for schema in (SCHEMA, BODIES):
-        spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    """Make the schema and tables of models if they are not there; the tables are empty then."""
+    spark.sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     spark.sql(
         f"CREATE TABLE IF NOT EXISTS {ALIASES} ({_COLUMNS}) USING DELTA"
         " COMMENT 'Which version of each model is live; its history tells which was.'"
@@ -49,6 +50,15 @@ def alias_of(spark: Any, model: str, alias: str) -> Alias | None:
     match = exp.and_(exp.column("model").eq(model), exp.column("alias").eq(alias)).sql("spark")
     rows = spark.table(ALIASES).where(match).collect()
     return _alias(rows[0]) if rows else None
+
+
+def aliases_in(table: Any) -> Mapping[tuple[str, str], Version]:
+    """What all aliases point to, by model and alias, in some state of the table.
+
+    Args:
+        table: The DataFrame of that state.
+    """
+    return {(row["model"], row["alias"]): _alias(row).version for row in table.collect()}
 
 
 def model_at(spark: Any, source: str) -> tuple[str, int] | None:
@@ -72,6 +82,7 @@ def swap(spark: Any, version: Version, alias: str, *, expected: int | None, reas
         version.digest,
         version.engine,
         json.dumps(version.proof),
+        None if version.formula is None else json.dumps(version.formula.as_data()),
         version.run_id,
         [each.name for each in version.description.inputs],
         json.dumps(version.description.as_json()),
@@ -105,5 +116,6 @@ def _alias(row: Any) -> Alias:
         row["words"] or "",
         row["engine"],
         tuple(json.loads(row["proof"] or "[]")),
+        None if row["formula"] is None else Formula.from_data(json.loads(row["formula"])),
     )
     return Alias(version, row["alias"])

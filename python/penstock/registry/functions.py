@@ -13,7 +13,7 @@ from penstock.errors import InvalidDefinitionError, UnknownNameError
 from penstock.registry.alias_table import Alias, alias_of, ensure_tables
 from penstock.registry.versions import Version
 from penstock.scoring.declared import Function, parse_function
-from penstock.scoring.functions import BODIES, FUNCTIONS, facade, function_name, quoted, worker_body
+from penstock.scoring.functions import FUNCTIONS, function_name, function_statement
 
 
 def declare(spark: Any, functions: Iterable[Function], declared_by: str) -> None:
@@ -47,7 +47,7 @@ def declare(spark: Any, functions: Iterable[Function], declared_by: str) -> None
         .execute()
     )
     for name in {name for name, *_ in held} - {name for name, *_ in wanted}:
-        drop(spark, name)
+        spark.sql(f"DROP FUNCTION IF EXISTS {function_name(name)}")
 
 
 def functions_of(spark: Any, model: str) -> list[Function]:
@@ -56,6 +56,15 @@ def functions_of(spark: Any, model: str) -> list[Function]:
     declared = [parse_stored(row["declared"]) for row in sorted(rows, key=lambda row: row["name"])]
     others = [] if any(f.name == model for f in declared) else [parse_function({}, model=model)]
     return [*others, *declared]
+
+
+def functions_in(table: Any) -> dict[str, Function]:
+    """The declared functions in some state of the table, by name in lower case.
+
+    Args:
+        table: The DataFrame of that state.
+    """
+    return {row["name"].lower(): parse_stored(row["declared"]) for row in table.collect()}
 
 
 def parse_stored(text: str) -> Function:
@@ -67,30 +76,20 @@ def parse_stored(text: str) -> Function:
 
 
 def publish_function(spark: Any, function: Function, version: Version) -> None:
-    """Make a function score by a version's description: the body first, then the façade that names it.
+    """Make a function as it is called for a version's description.
 
     Args:
         spark: The session that holds the functions.
         function: As declared.
-        version: What its alias points to, or is about to.
+        version: What its alias points to.
 
     Raises:
-        PenstockError: when the version does not give what the function returns, or another alias of the function takes
-            other inputs.
+        PenstockError: as for `check_function`.
     """
-    body = worker_body(function, version.description)
-    _check_others(spark, function, version)
-    spark.sql(body.statement)
+    check_function(spark, function, version)
     words = function.description or version.words
     comment = f"{words} Scored by {_who(function)} of the model '{function.model}'.".strip()
-    spark.sql(facade(function, version.description, body, comment=comment))
-    _forget(spark, function.name, kept=body.name)
-
-
-def drop(spark: Any, name: str) -> None:
-    """Take a function and its bodies away."""
-    spark.sql(f"DROP FUNCTION IF EXISTS {function_name(name)}")
-    _forget(spark, name, kept="")
+    spark.sql(function_statement(function, version.description, comment=comment))
 
 
 def _who(function: Function) -> str:
@@ -98,8 +97,16 @@ def _who(function: Function) -> str:
     return f"version {pinned.group(1)}" if pinned else f"the {function.alias} version"
 
 
-def _check_others(spark: Any, function: Function, version: Version) -> None:
-    """A canary and a shadow get the same inputs, and give the same things."""
+def check_function(spark: Any, function: Function, version: Version) -> None:
+    """See whether a version can be what a function scores by.
+
+    A canary and a shadow get the same inputs, and give the same things.
+
+    Raises:
+        PenstockError: when the version does not give what the function returns, or another alias of the function takes
+            other inputs.
+    """
+    function.type(version.description)
     others = [function.canary.alias] if function.canary else []
     key = function.canary.key if function.canary else ""
     names = [each.name for each in version.description.inputs]
@@ -118,13 +125,3 @@ def _check_others(spark: Any, function: Function, version: Version) -> None:
                 where=function.where,
                 fix=f"versions that score the same rows take and give what version {version.version} does",
             )
-
-
-def _forget(spark: Any, name: str, *, kept: str) -> None:
-    """Drop the bodies of earlier times."""
-    if not spark.catalog.databaseExists(BODIES):
-        return
-    for row in spark.sql(f"SHOW USER FUNCTIONS IN {BODIES} LIKE '{name}_*'").collect():
-        body = row[0].split(".")[-1]
-        if re.fullmatch(rf"{name}_[0-9a-f]{{10}}", body) and body != kept:
-            spark.sql(f"DROP FUNCTION IF EXISTS {BODIES}.{quoted(body)}")

@@ -8,8 +8,8 @@ from typing import Any
 from penstock.errors import InvalidRequestError
 from penstock.registry import mlflow_store
 from penstock.registry.alias_table import alias_of, ensure_tables, swap
-from penstock.registry.functions import functions_of, publish_function
-from penstock.registry.versions import Version, registered
+from penstock.registry.functions import check_function, functions_of, publish_function
+from penstock.registry.versions import registered
 
 CHAMPION = "champion"
 
@@ -17,8 +17,8 @@ CHAMPION = "champion"
 def promote(spark: Any, model: str, version: int, *, expected: int | None, reason: str, alias: str = CHAMPION) -> None:
     """Let `alias` of `model` point to `version`.
 
-    The Delta row moves in one commit, and only if it still points to `expected`. The functions are made first such that
-    they score by either version, and what follows from the move is then brought up to date by `publish`.
+    The Delta row moves in one commit, and only if it still points to `expected`: from then on statements use the new
+    version. How functions are called and MLflow's alias follow by `publish`.
 
     Args:
         spark: The session that holds the alias table.
@@ -42,9 +42,10 @@ def promote(spark: Any, model: str, version: int, *, expected: int | None, reaso
             where=f"model {model}",
             fix="look at the newer version and decide again",
         )
-    _publish_functions(spark, new, alias)
+    for function in functions_of(spark, model):
+        if function.alias == alias:
+            check_function(spark, function, new)
     if not swap(spark, new, alias, expected=expected, reason=reason):
-        publish(spark, model, alias)
         raise InvalidRequestError(f"alias '{alias}' was moved by somebody else meanwhile", where=f"model {model}")
     publish(spark, model, alias)
 
@@ -62,7 +63,9 @@ def publish(spark: Any, model: str, alias: str = CHAMPION) -> None:
     held = alias_of(spark, model, alias)
     if held is None:
         return
-    _publish_functions(spark, held.version, alias)
+    for function in functions_of(spark, model):
+        if function.alias == alias:
+            publish_function(spark, function, held.version)
     # MLflow keeps names as `v3` for its versions: there is no alias to set.
     if not re.fullmatch(r"v\d+", alias):
         mlflow_store.client().set_registered_model_alias(model, alias, str(held.version.version))
@@ -72,10 +75,3 @@ def live_version(spark: Any, model: str, alias: str = CHAMPION) -> int | None:
     """The version that `alias` of `model` points to, None when it points to none."""
     held = alias_of(spark, model, alias)
     return None if held is None else held.version.version
-
-
-def _publish_functions(spark: Any, version: Version, alias: str) -> None:
-    ensure_tables(spark)
-    for function in functions_of(spark, version.model):
-        if function.alias == alias:
-            publish_function(spark, function, version)

@@ -13,7 +13,9 @@ from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.registry import mlflow_store
 from penstock.registry.model_files import store_files
 from penstock.scoring.contract import Description
-from penstock.scoring.live import digest_of
+from penstock.scoring.faster import LINEAR, formula_of
+from penstock.scoring.linear.formula import Formula
+from penstock.scoring.live import Held, Live, digest_of
 
 REGISTRIES = "PENSTOCK_REGISTRIES"
 
@@ -32,6 +34,7 @@ class Version:
         words: What a score means, for people.
         engine: What scores it: its library, or what was proven equal to it and costs less.
         proof: The evidence for that, of each engine.
+        formula: The linear formula, where that is what scores it.
     """
 
     model: str
@@ -43,6 +46,11 @@ class Version:
     words: str
     engine: str
     proof: tuple[Mapping[str, Any], ...]
+    formula: Formula | None = None
+
+    def held(self, alias: str) -> Held:
+        """The version as an alias of the model has it."""
+        return Held(Live(alias, self.version, self.engine, self.digest, self.source), self.description, self.formula)
 
 
 def registered(spark: Any, model: str, version: int) -> Version:
@@ -87,6 +95,7 @@ def registered(spark: Any, model: str, version: int) -> Version:
         words,
         choice.engine,
         tuple(choice.as_json()),
+        formula_of(loaded) if choice.engine == LINEAR else None,
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
@@ -19,28 +20,96 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def scoring_udf(asked: Scoring, returns: Any) -> Any:
+@dataclass(frozen=True)
+class Call:
+    """A call of the workers: what is the same for all rows.
+
+    Attributes:
+        scoring: What the function returns, and its policies.
+        versions: The version that scores, or the two between which a first column chooses by 0 and 1, each as the text
+            of `live.Live`.
+        shadow: The version that scores beside; empty without one.
+        inputs: The names of the columns that follow.
+        params: Of those after them.
+    """
+
+    scoring: Scoring
+    versions: tuple[str, ...]
+    shadow: str
+    inputs: tuple[str, ...]
+    params: tuple[str, ...]
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any], kind: pa.DataType) -> Self:
+        """From what `bodies` writes into the text of a call.
+
+        Args:
+            told: The JSON object.
+            kind: The Arrow type of the result.
+        """
+        scoring = Scoring(
+            told["function"],
+            tuple(told["parts"]),
+            kind,
+            told["top"],
+            told["on_null"],
+            told["on_error"],
+            bool(told["shadow"]),
+            bool(told["params"]),
+        )
+        return cls(scoring, tuple(told["versions"]), told["shadow"], tuple(told["inputs"]), tuple(told["params"]))
+
+    def arguments(self, columns: Sequence[pa.Array]) -> list[pa.Array]:
+        """The arguments of `score`, without a copy of the columns."""
+        import pyarrow as pa
+
+        given = list(columns)
+        rows = len(given[0])
+        which = given.pop(0) if len(self.versions) > 1 else _zeros(rows)
+        inputs, params = given[: len(self.inputs)], given[len(self.inputs) :]
+        made = [pa.DictionaryArray.from_arrays(which, list(self.versions)), _struct(inputs, self.inputs)]
+        if self.params:
+            made.append(_struct(params, self.params))
+        if self.shadow:
+            made.append(pa.DictionaryArray.from_arrays(_zeros(rows), [self.shadow]))
+        return made
+
+
+def scoring_udf(call: Call, returns: Any) -> Any:
     """A PySpark UDF that scores as asked.
 
     Args:
-        asked: What the function returns, and its policies.
+        call: What the call asks.
         returns: The SQL type of the result, as PySpark's type object.
     """
     from pyspark.sql.functions import arrow_udf
 
-    return arrow_udf(_body(asked), returns)
+    return arrow_udf(_body(call), returns)
 
 
-def _body(asked: Scoring) -> Callable[..., Any]:
+def _body(call: Call) -> Callable[..., Any]:
     def scored(*columns: pa.Array) -> pa.Array:
         # Pickled by reference: the versions in memory are those of the worker process, not of one query.
-        return score(asked, in_memory(), *columns)
+        return score(call.scoring, in_memory(), *call.arguments(columns))
 
     import pyarrow as pa
 
     # PySpark reads the kind of a UDF from real type objects, so the annotations are resolved here.
     scored.__annotations__ = dict.fromkeys(("columns", "return"), pa.Array)
     return scored
+
+
+def _zeros(rows: int) -> pa.Array:
+    import numpy as np
+    import pyarrow as pa
+
+    return pa.array(np.zeros(rows, np.int32))
+
+
+def _struct(columns: Sequence[pa.Array], names: Sequence[str]) -> pa.StructArray:
+    import pyarrow as pa
+
+    return pa.StructArray.from_arrays(columns, list(names))
 
 
 def load_live(live: Live) -> Loaded:

@@ -15,9 +15,11 @@ from penstock.scoring.contract import Loaded
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from penstock.scoring.linear.formula import Formula
+
 _log = logging.getLogger(__name__)
 
-LIBRARY = "library"
+LIBRARY, LINEAR = "library", "linear"
 
 
 def candidates(loaded: Loaded) -> dict[str, Loaded]:
@@ -60,19 +62,25 @@ def last_step(native: Any) -> Any:
     return native.steps[-1][1] if hasattr(native, "steps") else native
 
 
-def _linear(loaded: Loaded) -> Loaded | None:
-    """One multiplication a number and one lookup a level."""
+def formula_of(loaded: Loaded) -> Formula | None:
+    """The formula of a linear model; None of any other."""
     from penstock.scoring.linear.formula import NotLinear
     from penstock.scoring.linear.from_sklearn import from_sklearn
-    from penstock.scoring.linear.native import predictor
 
     if not type(last_step(loaded.native)).__module__.startswith("sklearn."):
         return None
     try:
-        formula = from_sklearn(loaded.native, [each.name for each in loaded.description.inputs])
+        return from_sklearn(loaded.native, [each.name for each in loaded.description.inputs])
     except NotLinear:
         return None
-    return replace(loaded, predict=predictor(formula, loaded.description))
+
+
+def _linear(loaded: Loaded) -> Loaded | None:
+    """One multiplication a number and one lookup a level."""
+    from penstock.scoring.linear.native import predictor
+
+    formula = formula_of(loaded)
+    return None if formula is None else replace(loaded, predict=predictor(formula, loaded.description))
 
 
 def _trees(loaded: Loaded) -> Loaded | None:
@@ -122,4 +130,4 @@ def _matrix_of(loaded: Loaded) -> Callable[[pa.Table], Any]:
     return transformed
 
 
-_ENGINES: dict[str, Callable[[Loaded], Loaded | None]] = {"linear": _linear, "trees": _trees}
+_ENGINES: dict[str, Callable[[Loaded], Loaded | None]] = {LINEAR: _linear, "trees": _trees}

@@ -1,4 +1,4 @@
-"""Which version scores a row, as a text that travels with the row: alias, number, engine, digest and folder of the
+"""Which version scores a row, as a text that travels to the workers: alias, number, engine, digest and folder of the
 version."""
 
 from __future__ import annotations
@@ -6,6 +6,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+
+from penstock.scoring.contract import Description
+from penstock.scoring.linear.formula import Formula
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,27 @@ class Live:
 
     @classmethod
     def parse(cls, text: str) -> Live:
-        """The inverse of `str`; SQL makes the text by CONCAT_WS from the alias table."""
+        """The inverse of `str`."""
         alias, version, engine, digest, source = text.split("|", 4)
         return cls(alias, int(version), engine, digest, source)
 
     def __str__(self) -> str:
         return f"{self.alias}|{self.version}|{self.engine}|{self.digest}|{self.source}"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an alias points to.
+
+    Attributes:
+        live: The version, as workers need it.
+        description: What it takes and gives.
+        formula: The linear formula that was proven equal to it; None where there is none.
+    """
+
+    live: Live
+    description: Description
+    formula: Formula | None = None
 
 
 def digest_of(folder: Path) -> str:

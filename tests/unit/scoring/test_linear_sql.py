@@ -1,14 +1,12 @@
-"""The SQL of linear models on DuckDB, with coefficients as data and as literals, against the estimator itself."""
+"""The SQL of linear models on DuckDB, against the estimator itself."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from pipelines import TARGETS, arrow, asked, fitted, told
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
@@ -18,38 +16,17 @@ from sqlglot import exp, parse_one
 
 from penstock.errors import InvalidDefinitionError
 from penstock.scoring.linear.average import average_from_aggregates
-from penstock.scoring.linear.coefficients import checked, coefficients_ddl
-from penstock.scoring.linear.formula import Formula, arrow_type
+from penstock.scoring.linear.formula import Formula
 from penstock.scoring.linear.from_sklearn import from_sklearn
-from penstock.scoring.linear.sql import score_expression, score_literal, score_of
-
-VERSION = parse_one("(SELECT c FROM versions)")
+from penstock.scoring.linear.sql import score_expression
 
 
 def arguments(formula: Formula) -> dict[str, exp.Expression]:
     return {name: exp.column(name, quoted=True) for name in formula.used}
 
 
-def by_data(formula: Formula) -> str:
-    return score_expression(formula.shape, VERSION, arguments(formula), "duckdb").sql("duckdb")
-
-
-def by_literals(formula: Formula) -> str:
-    return score_literal(formula, arguments(formula), "duckdb").sql("duckdb")
-
-
-def joined(formula: Formula) -> tuple[str, list[str]]:
-    """The score with coefficients that are unpacked before, and the statement that does it."""
-    unpacked = checked(formula.shape, VERSION, "duckdb").sql("duckdb")
-    score = score_of(formula.shape, exp.column("k", "held"), arguments(formula), "duckdb").sql("duckdb")
-    return f"{score} FROM rows, held --", [f"CREATE TABLE held AS SELECT {unpacked} AS k"]
-
-
-def versions(*formulas: Formula) -> list[str]:
-    """The statements that make the table of versions, each a row, written from JSON text."""
-    ddl = coefficients_ddl("duckdb")
-    texts = [exp.Literal.string(json.dumps(each.as_data())).sql("duckdb") for each in formulas]
-    return [f"CREATE TABLE versions (c {ddl})", *(f"INSERT INTO versions SELECT {t}::JSON::{ddl}" for t in texts)]
+def sql_of(formula: Formula) -> str:
+    return score_expression(formula, arguments(formula), "duckdb").sql("duckdb")
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -59,90 +36,61 @@ def test_sql_of_random_pipelines_is_equal_to_the_estimator(seed: int, target: st
     formula = from_sklearn(model)
     expected = told(model, frame)
     expected = expected[:, 1] if target == "two" else expected
-    np.testing.assert_allclose(asked(by_literals(formula), frame), expected, rtol=1e-10, atol=1e-12)
-    # DuckDB plans every subquery, so the whole of them is asked for a few
-    score, before = (by_data(formula), []) if seed < 2 and target != "three" else joined(formula)
-    by_version = asked(score, frame, *versions(formula), *before)
-    np.testing.assert_allclose(by_version, expected, rtol=1e-10, atol=1e-12)
-
-
-def test_the_text_is_the_same_for_every_version_of_a_shape() -> None:
-    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0], "c": ["x", "y", "z"]})
-    pipeline = lambda: make_pipeline(OneHotEncoder(handle_unknown="ignore"), Ridge())  # noqa: E731
-    first = from_sklearn(pipeline().fit(frame[["c"]], [1, 2, 3]))
-    second = from_sklearn(pipeline().fit(frame[["c"]].replace("z", "w"), [3, 1, 9]))
-    assert by_data(first) == by_data(second)
-    assert first != second
-    test = pd.DataFrame({"c": ["w", "z"]})
-    assert asked(by_data(first), test, *versions(second)) == pytest.approx(asked(by_literals(second), test))
-
-
-def test_a_version_of_another_shape_none_or_two_are_an_error() -> None:
-    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [1.0, 0.0, 0.0]})
-    one = from_sklearn(LinearRegression().fit(frame[["a"]], [1, 2, 3]))
-    other = from_sklearn(LinearRegression().fit(frame, [1, 2, 9]))
-    for held in ([other], [], [one, one]):
-        with pytest.raises(duckdb.Error, match=one.shape.hash):
-            asked(by_data(one), frame, *versions(*held))
-    with pytest.raises(duckdb.Error, match=one.shape.hash):
-        asked(by_data(one), frame, *versions(), "INSERT INTO versions VALUES (NULL)")
+    np.testing.assert_allclose(asked(sql_of(formula), frame), expected, rtol=1e-10, atol=1e-12)
 
 
 def test_missing_values_of_a_model_without_an_imputer_are_null() -> None:
     frame = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [1.0, 0.0, 0.0]})
     formula = from_sklearn(LinearRegression().fit(frame, [1, 2, 3]))
     for lacking in ("NULL::DOUBLE", "'NaN'::DOUBLE"):
-        score = score_literal(formula, {"a": parse_one(lacking, dialect="duckdb"), "b": exp.column("b")}, "duckdb")
+        score = score_expression(formula, {"a": parse_one(lacking, dialect="duckdb"), "b": exp.column("b")}, "duckdb")
         assert duckdb.sql(f"SELECT {score.sql('duckdb')} FROM (SELECT 1 AS b)").fetchall() == [(None,)]
     model = LogisticRegression().fit(frame, ["x", "y", "z"])
-    score = score_literal(from_sklearn(model), {"a": exp.null(), "b": exp.column("b")}, "duckdb")
+    score = score_expression(from_sklearn(model), {"a": exp.null(), "b": exp.column("b")}, "duckdb")
     assert duckdb.sql(f"SELECT {score.sql('duckdb')} FROM (SELECT 1 AS b)").fetchall() == [(None,)]
 
 
 def test_nan_is_filled_as_null_is() -> None:
     model, frame = fitted(0, "number")
     formula = from_sklearn(model)
-    assert any(each.imputed for each in formula.shape.numbers)
+    assert any(each.missing is not None for each in formula.numbers)
     given = {
         name: exp.func("COALESCE", exp.column(name), exp.cast(exp.Literal.string("NaN"), "double"))
         if frame[name].dtype == float
         else exp.column(name)
         for name in formula.used
     }
-    got = asked(score_literal(formula, given, "duckdb").sql("duckdb"), frame)
+    got = asked(score_expression(formula, given, "duckdb").sql("duckdb"), frame)
     np.testing.assert_allclose(got, told(model, frame), rtol=1e-10, atol=1e-12)
 
 
 def test_a_level_that_the_model_refuses_is_an_error_and_a_missing_one_null() -> None:
     train = pd.DataFrame({"c": ["x", "y", "z"]})
     formula = from_sklearn(make_pipeline(OneHotEncoder(), Ridge()).fit(train, [1, 2, 4]))
-    for score, before in ((by_literals(formula), []), (by_data(formula), versions(formula))):
-        assert np.isnan(asked(score, pd.DataFrame({"c": [None, "x"]}), *before)).tolist() == [True, False]
-        with pytest.raises(duckdb.Error, match="level that the model does not know"):
-            asked(score, pd.DataFrame({"c": ["x", "new"]}), *before)
+    assert np.isnan(asked(sql_of(formula), pd.DataFrame({"c": [None, "x"]}))).tolist() == [True, False]
+    with pytest.raises(duckdb.Error, match="level that the model does not know"):
+        asked(sql_of(formula), pd.DataFrame({"c": ["x", "new"]}))
 
 
 def test_scores_far_out_are_zero_and_one() -> None:
     frame = pd.DataFrame({"a": [-1e6, 1e6, 0.0]})
     model = LogisticRegression().fit(frame, ["x", "y", "z"])
-    np.testing.assert_allclose(asked(by_literals(from_sklearn(model)), frame), told(model, frame), atol=1e-12)
+    np.testing.assert_allclose(asked(sql_of(from_sklearn(model)), frame), told(model, frame), atol=1e-12)
     two = LogisticRegression().fit(frame, [0, 1, 1])
-    np.testing.assert_allclose(asked(by_literals(from_sklearn(two)), frame), told(two, frame)[:, 1], atol=1e-12)
+    np.testing.assert_allclose(asked(sql_of(from_sklearn(two)), frame), told(two, frame)[:, 1], atol=1e-12)
 
 
 def test_names_of_users_are_quoted() -> None:
     name = 'it\'s "a" `b`'
     formula = from_sklearn(LinearRegression().fit([[1.0], [2.0]], [1, 3]), [name])
-    got = asked(by_data(formula), pd.DataFrame({name: [5.0]}), *versions(formula))
+    got = asked(sql_of(formula), pd.DataFrame({name: [5.0]}))
     assert got == pytest.approx([9.0])
 
 
 def test_what_is_missing_in_the_call_is_told() -> None:
     formula = from_sklearn(LinearRegression().fit([[1.0], [2.0]], [1, 3]), ["a"])
     with pytest.raises(InvalidDefinitionError, match="no argument for the model's input 'a'"):
-        score_literal(formula, {"A": exp.column("a")}, "duckdb")
-    with pytest.raises(InvalidDefinitionError, match="query of one column"):
-        score_expression(formula.shape, exp.column("c"), arguments(formula), "duckdb")
+        score_expression(formula, {"A": exp.column("a")}, "duckdb")
 
 
 def averages(formula: Formula, frame: pd.DataFrame, *, seed: int) -> list[tuple[Any, ...]]:
@@ -151,7 +99,7 @@ def averages(formula: Formula, frame: pd.DataFrame, *, seed: int) -> list[tuple[
     average = average_from_aggregates(formula, arguments(formula), "duckdb").sql("duckdb")
     with duckdb.connect() as connection:
         connection.register("rows", arrow(frame.assign(grp=groups)))
-        return connection.execute(f"SELECT AVG({by_literals(formula)}), {average} FROM rows GROUP BY grp").fetchall()
+        return connection.execute(f"SELECT AVG({sql_of(formula)}), {average} FROM rows GROUP BY grp").fetchall()
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -184,16 +132,3 @@ def test_averages_of_other_links_are_refused(target: str) -> None:
         pytest.skip("a Tweedie regressor of power 0 has the identity link")
     with pytest.raises(InvalidDefinitionError, match="average"):
         average_from_aggregates(formula, arguments(formula), "duckdb")
-
-
-def test_coefficients_reach_a_table_through_arrow_too() -> None:
-    model, frame = fitted(3, "three")
-    formula = from_sklearn(model)
-    held = pa.table({"c": pa.array([formula.as_data()], arrow_type())})
-    with duckdb.connect() as connection:
-        connection.register("versions", held)
-        connection.register("rows", arrow(frame))
-        score, before = joined(formula)
-        connection.execute(*before)
-        got = connection.execute(f"SELECT {score}").fetchall()
-    np.testing.assert_allclose([value for (value,) in got], told(model, frame), rtol=1e-10)

@@ -16,7 +16,7 @@ from penstock.scoring.linear.sql import level_key, unknown_level
 
 
 def average_from_aggregates(
-    formula: Formula, arguments: Mapping[str, exp.Expression], dialect: Dialect
+    formula: Formula, arguments: Mapping[str, exp.Expression], dialect: Dialect, *, refusal: str = ""
 ) -> exp.Expression:
     """AVG of the score over a group, from AVG and COUNT of its inputs.
 
@@ -27,6 +27,7 @@ def average_from_aggregates(
         formula: A model with the identity link and one output.
         arguments: For each input that it uses, the expression of its value in a row.
         dialect: The engine.
+        refusal: The message of the error that a row without a score is; such rows are left out when it is empty.
 
     Returns:
         DOUBLE: a sum of aggregates; NULL for a group without a scored row.
@@ -42,7 +43,8 @@ def average_from_aggregates(
         )
     if lost := [each for each in formula.used if each not in arguments]:
         raise InvalidDefinitionError(f"no argument for the model's input '{lost[0]}'", near=arguments)
-    return _Average(formula, arguments, dialect).expression()
+    average = _Average(formula, arguments, dialect)
+    return average.refusing(refusal) if refusal else average.expression()
 
 
 class _Average:
@@ -51,8 +53,7 @@ class _Average:
         self._say = words(dialect)
         # the values as they are compared and multiplied: NULL where they lack
         self._numbers = {each.input: without_nan(number(arguments[each.input])) for each in formula.numbers}
-        shapes = formula.shape.levels
-        self._keys = {each.input: level_key(each, arguments[each.input]) for each in shapes}
+        self._keys = {each.input: level_key(each, arguments[each.input]) for each in formula.levels}
         needed = [self._numbers[each.input] for each in formula.numbers if each.missing is None]
         needed += [self._keys[each.input] for each in formula.levels if each.missing is None]
         self._scored = exp.and_(*(_has(each) for each in needed)) if needed else None
@@ -63,6 +64,14 @@ class _Average:
         terms += [term for each in self._formula.numbers for term in self._number(each)]
         terms += [term for each in self._formula.levels for term in self._level(each)]
         return added(terms)
+
+    def refusing(self, message: str) -> exp.Expression:
+        """The whole average, or an error where a row has no score."""
+        if self._scored is None:
+            return self.expression()
+        all_scored = exp.EQ(this=exp.Count(this=exp.Star()), expression=self._count(None))
+        refused = self._say.raised(message)
+        return exp.Case(ifs=[exp.If(this=all_scored, true=self.expression())], default=refused)
 
     def _intercept(self) -> exp.Expression:
         """The intercept, or NULL for a group without a scored row."""

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.scoring.linear.formula import Formula, Levels, NotLinear, Numeric, Weights
-from penstock.scoring.linear.shape import LevelKind, Link
+from penstock.scoring.linear.formula import Formula, LevelKind, Levels, Link, NotLinear, Numeric, Weights
 
 Level = str | float
 _LARGEST_EXACT = 2**53  # beyond it, not every whole number is a DOUBLE

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from penstock.errors import InvalidDefinitionError, PenstockError
-from penstock.scoring.linear.shape import LevelKind, LevelShape, Link, NumberShape, Shape
-from penstock.scoring.linear.slots import lookup_values, lookups, slot_values
+from penstock.errors import PenstockError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
+Link = Literal["identity", "logistic", "softmax", "exp"]
+# Levels of a number or a truth value are compared as DOUBLE, those of a text as text.
+LevelKind = Literal["text", "number"]
 Weights = tuple[float, ...]  # one an output
 
 # Up to here, (x - center) / scale * w and x * (w / scale), the rest folded, agree within 1e-12 of a weight.
@@ -73,12 +71,6 @@ class Levels:
     unknown: Weights | None
     missing: Weights | None
 
-    @property
-    def shape(self) -> LevelShape:
-        """The term without its coefficients."""
-        own: Literal["as unknown", "own"] = "as unknown" if self.missing == self.unknown else "own"
-        return LevelShape(self.input, self.kind, self.unknown is None, "null" if self.missing is None else own)
-
 
 @dataclass(frozen=True)
 class Formula:
@@ -103,26 +95,17 @@ class Formula:
     @property
     def used(self) -> tuple[str, ...]:
         """The inputs with an effect, in the model's order; the others are not read, whatever is in them."""
-        used = set(self.shape.used)
+        used = {*(each.input for each in self.numbers), *(each.input for each in self.levels)}
         return tuple(each for each in self.inputs if each in used)
 
     @property
-    def shape(self) -> Shape:
-        """What SQL text for this formula depends on."""
-        return Shape(
-            tuple(NumberShape(each.input, each.centered, each.missing is not None) for each in self.numbers),
-            tuple(each.shape for each in self.levels),
-            len(self.intercepts),
-            self.link,
-        )
+    def refuses_missing(self) -> bool:
+        """Whether a row that lacks some value has no score."""
+        return None in (*(each.missing for each in self.numbers), *(each.missing for each in self.levels))
 
     def as_data(self) -> dict[str, Any]:
-        """The formula as numbers, texts, lists and mappings, for JSON, Arrow (`arrow_type`) or a row of Delta.
-
-        `slots`, `texts` and `codes` say the same again, as SQL reads it. In `levels`, a number is keyed by its text.
-        """
+        """The formula as numbers, texts, lists and mappings, for JSON; in `levels`, a number is keyed by its text."""
         return {
-            "shape": self.shape.hash,
             "link": self.link,
             "classes": json.dumps(list(self.classes)),
             "inputs": list(self.inputs),
@@ -145,25 +128,18 @@ class Formula:
                 }
                 for each in self.levels
             },
-            "slots": list(slot_values(self).values()),
-            "texts": [lookup_values(self, *each) for each in lookups(self.shape, "text")],
-            "codes": [lookup_values(self, *each) for each in lookups(self.shape, "number")],
         }
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `as_data`; mappings may also be lists of pairs, as Arrow gives them.
-
-        Raises:
-            InvalidDefinitionError: when the data's shape is not the one that it says.
-        """
-        inputs = tuple(data["inputs"])
+        """The inverse of `as_data`."""
         numbers = {
             name: Numeric(name, tuple(told["weights"]), told["center"], told["scale"], _tupled(told["missing"]))
-            for name, told in dict(data["numbers"]).items()
+            for name, told in data["numbers"].items()
         }
-        levels = {name: _levels(name, told) for name, told in dict(data["levels"]).items()}
-        made = cls(
+        levels = {name: _levels(name, told) for name, told in data["levels"].items()}
+        inputs = tuple(data["inputs"])
+        return cls(
             inputs,
             tuple(numbers[name] for name in inputs if name in numbers),
             tuple(levels[name] for name in inputs if name in levels),
@@ -171,44 +147,10 @@ class Formula:
             data["link"],
             tuple(json.loads(data["classes"])),
         )
-        if made.shape.hash != data["shape"]:
-            raise InvalidDefinitionError(
-                f"coefficients say that their shape is {data['shape']}, and are of shape {made.shape.hash}",
-                fix="register the version anew",
-            )
-        return made
-
-
-def arrow_type() -> pa.StructType:
-    """The Arrow type of `Formula.as_data`."""
-    import pyarrow as pa
-
-    weights = pa.list_(pa.float64())
-    number = [("center", pa.float64()), ("scale", pa.float64()), ("weights", weights), ("missing", weights)]
-    level = [
-        ("kind", pa.string()),
-        ("weights", pa.map_(pa.string(), weights)),
-        ("unknown", weights),
-        ("missing", weights),
-    ]
-    return pa.struct(
-        [
-            ("shape", pa.string()),
-            ("link", pa.string()),
-            ("classes", pa.string()),
-            ("inputs", pa.list_(pa.string())),
-            ("intercepts", weights),
-            ("numbers", pa.map_(pa.string(), pa.struct(number))),
-            ("levels", pa.map_(pa.string(), pa.struct(level))),
-            ("slots", weights),
-            ("texts", pa.list_(pa.map_(pa.string(), pa.float64()))),
-            ("codes", pa.list_(pa.map_(pa.float64(), pa.float64()))),
-        ]
-    )
 
 
 def _levels(name: str, told: Mapping[str, Any]) -> Levels:
-    weights = dict(told["weights"])
+    weights = told["weights"]
     keys: tuple[str | float, ...] = tuple(weights) if told["kind"] == "text" else tuple(map(float, weights))
     each = tuple(tuple(w) for w in weights.values())
     return Levels(name, told["kind"], keys, each, _tupled(told["unknown"]), _tupled(told["missing"]))

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.scoring.linear.columns import Column, Raw, filled, formula, indicator, scaled
 from penstock.scoring.linear.encoders import encoded
-from penstock.scoring.linear.formula import Formula, NotLinear
-from penstock.scoring.linear.shape import Link
+from penstock.scoring.linear.formula import Formula, Link, NotLinear
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.scoring.linear.columns import Column, Raw, formula
-from penstock.scoring.linear.formula import Formula, NotLinear
-from penstock.scoring.linear.shape import Link
+from penstock.scoring.linear.formula import Formula, Link, NotLinear
 
 _IDENTITY = frozenset({"OLS", "WLS", "GLS"})
 _LINKS: dict[str, Link] = {"Identity": "identity", "Log": "exp", "Logit": "logistic"}

@@ -1,0 +1,124 @@
+"""What the tables of models say, as Spark's analyser asks for it: read when they changed, and once for a statement.
+
+A statement pins the versions of the Delta tables that it reads when it is analysed, and this does it likewise. This is
+internal API of Spark 4.2 and Delta 4.4, kept to this file.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from penstock.registry.alias_table import aliases_in
+from penstock.registry.functions import functions_in
+from penstock.registry.versions import Version
+from penstock.scoring.declared import Function, parse_function
+from penstock.scoring.functions import ALIASES, FUNCTIONS
+from penstock.scoring.live import Held
+
+_STATEMENTS = 64  # that may be analysed at once
+
+
+@dataclass(frozen=True)
+class Tables:
+    """One state of the tables.
+
+    Attributes:
+        functions: Those that are declared, by name in lower case.
+        aliases: What each alias points to, by model and alias.
+    """
+
+    functions: Mapping[str, Function]
+    aliases: Mapping[tuple[str, str], Version]
+
+    def function(self, name: str) -> Function | None:
+        """A declared function, or the usual one of a model; None when there is no such model."""
+        declared = self.functions.get(name.lower())
+        if declared is not None:
+            return declared
+        model = next((model for model, _ in self.aliases if model.lower() == name.lower()), None)
+        return None if model is None else parse_function({}, model=model)
+
+
+@lru_cache(maxsize=1)
+def model_tables(jvm: Any) -> ModelTables:
+    """The one view of the tables that all functions of a JVM share, so that they agree within a statement."""
+    return ModelTables(jvm)
+
+
+class ModelTables:
+    """The tables, for the statement that Spark analyses now.
+
+    Args:
+        jvm: py4j's view of the JVM.
+    """
+
+    def __init__(self, jvm: Any) -> None:
+        self._jvm = jvm
+        self._lock = threading.Lock()
+        self._states: dict[str, tuple[tuple[str, int] | None, Any]] = {}
+        self._statements: OrderedDict[int, Tables] = OrderedDict()
+        self._earlier: dict[str, Mapping[tuple[str, str], Version]] = {}
+
+    def now(self) -> Tables:
+        """As the statement has met them first."""
+        with self._lock:
+            statement = self._statement()
+            found = self._statements.get(statement)
+            if found is None:
+                found = Tables(self._current(FUNCTIONS, functions_in), self._current(ALIASES, aliases_in))
+                self._statements[statement] = found
+                while len(self._statements) > _STATEMENTS:
+                    self._statements.popitem(last=False)
+            return found
+
+    def held(self, function: Function) -> dict[str, Held]:
+        """What the aliases point to that a function names, at the time that it names."""
+        aliases = self.now().aliases if not function.as_of else self._then(function.as_of)
+        names = {function.alias, function.shadow, function.canary.alias if function.canary else ""}
+        found = {name: aliases.get((function.model, name)) for name in names}
+        return {name: version.held(name) for name, version in found.items() if version is not None}
+
+    def _statement(self) -> int:
+        """Which statement it is: Spark keeps one cache of relations for all the views and functions of a statement."""
+        context = self._jvm.org.apache.spark.sql.catalyst.analysis.AnalysisContext.get()
+        return int(self._jvm.java.lang.System.identityHashCode(context.relationCache()))
+
+    def _current(self, table: str, read: Any) -> Any:
+        state = self._state_of(table)
+        held, value = self._states.get(table, (None, {}))
+        if state != held:
+            value = {} if state is None else read(self._session().read.option("versionAsOf", state[1]).table(table))
+            self._states[table] = (state, value)
+        return value
+
+    def _then(self, as_of: str) -> Mapping[tuple[str, str], Version]:
+        with self._lock:
+            if as_of not in self._earlier:
+                table = self._session().read.option("timestampAsOf", as_of).table(ALIASES)
+                self._earlier[as_of] = aliases_in(table)
+            return self._earlier[as_of]
+
+    def _state_of(self, table: str) -> tuple[str, int] | None:
+        """The identity and the newest version of a Delta table; None when there is no such table."""
+        schema, name = table.split(".")
+        session = self._jvm.org.apache.spark.sql.SparkSession.active()
+        if not session.sessionState().catalog().externalCatalog().tableExists(schema, name):
+            return None
+        some = self._jvm.scala.Option.apply
+        named = self._jvm.org.apache.spark.sql.catalyst.TableIdentifier(name, some(schema))
+        log = self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session, named)
+        none = self._jvm.scala.Option.empty
+        snapshot = log.update(False, none(), none())
+        return str(snapshot.metadata().id()), int(snapshot.version())
+
+    def _session(self) -> Any:
+        from pyspark import SparkContext
+        from pyspark.sql import SparkSession
+
+        active = self._jvm.org.apache.spark.sql.SparkSession.active()
+        return SparkSession(SparkContext._active_spark_context, active)
