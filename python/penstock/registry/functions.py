@@ -78,6 +78,7 @@ def publish_function(spark: Any, function: Function, version: Version) -> None:
         PenstockError: when the version does not give what the function returns, or another alias of the function takes
             other inputs.
     """
+    function.check_levels(version.description)
     body = worker_body(function, version.description)
     _check_others(spark, function, version)
     spark.sql(body.statement)

@@ -62,7 +62,7 @@ def worker_body(function: Function, description: Description) -> Body:
         "parts": list(function.parts(description)),
         "returns": returns,
         "top": function.top,
-        **{key: getattr(function, key) for key in ("on_null", "on_error")},
+        **{key: getattr(function, key) for key in ("on_null", "on_unknown", "on_error")},
         "shadowed": bool(function.shadow),
         "params": bool(description.params),
     }
