@@ -32,6 +32,7 @@ class Version:
         words: What a score means, for people.
         engine: What scores it: its library, or what was proven equal to it and costs less.
         proof: The evidence for that, of each engine.
+        used: The inputs that the engine reads, in order.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Version:
     words: str
     engine: str
     proof: tuple[Mapping[str, Any], ...]
+    used: tuple[str, ...]
 
 
 def registered(spark: Any, model: str, version: int) -> Version:
@@ -87,6 +89,7 @@ def registered(spark: Any, model: str, version: int) -> Version:
         words,
         choice.engine,
         tuple(choice.as_json()),
+        choice.used,
     )
 
 
