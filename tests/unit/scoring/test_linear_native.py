@@ -131,11 +131,11 @@ def test_the_engine_explains_what_it_scores() -> None:
 
 
 def test_inputs_without_an_effect_add_nothing_and_are_not_read() -> None:
-    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0, 3.0], "b": [0.0, 1.0, 0.0, 1.0]})
+    frame = pd.DataFrame({"b": [0.0, 1.0, 0.0, 1.0], "a": [1.0, 2.0, 4.0, 3.0]})
     explain = explainer(from_sklearn(Lasso(0.5).fit(frame, frame.a)))
     assert explain is not None
     base, matrix = explain(pa.table({"a": [1.0, 2.0]}))
-    assert (matrix[:, 1] == 0).all() and (matrix[:, 0] != 0).all() and (base > 0).all()
+    assert (matrix[:, 0] == 0).all() and (matrix[:, 1] != 0).all() and (base > 0).all()
 
 
 def test_rows_of_several_raw_scores_are_not_explained() -> None:

@@ -154,7 +154,7 @@ def test_an_input_that_is_read_may_still_be_refused_and_fails_as_with_the_librar
 
 def test_a_level_that_is_refused_is_a_row_that_fails(version: Callable[..., Loaded]) -> None:
     loaded = version(behind(LINEAR, Lasso(1.0))(FRAME), FRAME)
-    with pytest.raises(ModelFailed, match="input 'kind' has a level that the model does not know") as error:
+    with pytest.raises(ModelFailed, match=r"^input 'kind' has a level that the model does not know") as error:
         engine_of(loaded, "linear").predict(table(FRAME.assign(kind="secret")), {})
     assert "secret" not in str(error.value)
     engine_of(loaded, "linear").predict(table(FRAME.assign(port="an unused one")), {})
