@@ -238,6 +238,58 @@ def test_contributions_are_the_librarys_own_and_sum_to_its_margin(spark: SparkSe
         assert row["base"] + sum(given.values()) == pytest.approx(row["prediction"], abs=1e-9)
 
 
+def sparse(model: str, frame: pd.DataFrame) -> int:
+    """A version that gives about 2 times `a`, whatever `b` and `kind` are; it has not seen the kind z."""
+    import mlflow
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import Lasso
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    inputs = frame[frame.kind != "z"][["b", "kind", "a"]]
+    encoded = ColumnTransformer([("k", OneHotEncoder(), ["kind"])], remainder="passthrough")
+    native = make_pipeline(encoded, Lasso(0.1)).fit(inputs, 2 * inputs.a)
+    log = mlflow.sklearn.log_model
+    return register(model, log, native, inputs, native.predict(inputs), serialization_format="cloudpickle")
+
+
+def test_levels_that_a_version_has_not_seen_have_a_policy(spark: SparkSession, frame: pd.DataFrame) -> None:
+    promote(spark, "levels", sparse("levels", frame), expected=None, reason="first")
+    declared(
+        spark,
+        "levels",
+        {"name": "levels_told", "on_unknown": "error", "on_error": "skip", "returns": ["prediction", "error"]},
+        {"name": "levels_left", "on_unknown": "skip"},
+        {"name": "levels_fail", "on_unknown": "error"},
+    )
+    unknown = (frame.kind == "z").tolist()
+    assert 0 < sum(unknown) < ROWS
+    told = scored(spark, "ml.levels_told(a => a, b => b, kind => kind)")
+    reason = "input 'kind' has a level that the model does not know"
+    assert [row["error"] for row in told] == [reason if each else None for each in unknown]
+    assert [row["prediction"] is None for row in told] == unknown
+    assert [each is None for each in scored(spark, "predict('levels_left', b, kind, a)")] == unknown
+    with pytest.raises(PenstockError, match=f"rows of a batch: {reason}"):
+        scored(spark, "predict('levels_fail', b, kind, a)")
+    with pytest.raises(PenstockError, match=r"on_unknown is .error., and the model says of no input(.|\n)*levels_"):
+        promote(spark, "levels", regressor("levels", 2.0), expected=1, reason="knows no levels")
+    assert [
+        row.version for row in spark.sql("SELECT version FROM ml.model_aliases WHERE model = 'levels'").collect()
+    ] == [1]
+
+
+def test_a_linear_version_reads_what_it_uses_and_explains_itself(spark: SparkSession, frame: pd.DataFrame) -> None:
+    promote(spark, "sparse", sparse("sparse", frame), expected=None, reason="first")
+    declared(spark, "sparse", {"name": "sparse_why", "returns": ["prediction", "base", "contributions"]})
+    [row] = spark.sql("SELECT inputs, used, engine FROM ml.model_aliases WHERE model = 'sparse'").collect()
+    assert (row.inputs, row.used, row.engine) == (["b", "kind", "a"], ["a"], "linear")
+    for a, why in zip(frame.a, scored(spark, "ml.sparse_why(b, kind, a)"), strict=True):
+        given = dict(why["contributions"])
+        assert (given["b"], given["kind"]) == (0.0, 0.0)
+        assert why["base"] + given["a"] == pytest.approx(why["prediction"], abs=1e-12)
+        assert why["prediction"] == pytest.approx(2 * a, abs=0.5)
+
+
 def test_files_that_changed_since_they_were_registered_do_not_score(spark: SparkSession, frame: pd.DataFrame) -> None:
     promote(spark, "tampered", regressor("tampered", 2.0), expected=None, reason="first")
     [row] = spark.sql("SELECT source FROM ml.model_aliases WHERE model = 'tampered'").collect()

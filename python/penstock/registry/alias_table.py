@@ -17,7 +17,7 @@ from penstock.scoring.linear.formula import Formula
 _COLUMNS = (
     "model STRING NOT NULL, alias STRING NOT NULL, version INT NOT NULL, source STRING NOT NULL,"
     " digest STRING NOT NULL, engine STRING NOT NULL, proof STRING, formula STRING, run_id STRING,"
-    " inputs ARRAY<STRING>, description STRING, words STRING, reason STRING"
+    " inputs ARRAY<STRING>, used ARRAY<STRING>, description STRING, words STRING, reason STRING"
 )
 
 
@@ -85,6 +85,7 @@ def swap(spark: Any, version: Version, alias: str, *, expected: int | None, reas
         None if version.formula is None else json.dumps(version.formula.as_data()),
         version.run_id,
         [each.name for each in version.description.inputs],
+        list(version.used),
         json.dumps(version.description.as_json()),
         version.words,
         reason,
@@ -116,6 +117,7 @@ def _alias(row: Any) -> Alias:
         row["words"] or "",
         row["engine"],
         tuple(json.loads(row["proof"] or "[]")),
+        tuple(row["used"]),
         None if row["formula"] is None else Formula.from_data(json.loads(row["formula"])),
     )
     return Alias(version, row["alias"])

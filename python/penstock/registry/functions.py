@@ -107,6 +107,7 @@ def check_function(spark: Any, function: Function, version: Version) -> None:
             other inputs.
     """
     function.type(version.description)
+    function.check_levels(version.description)
     others = [function.canary.alias] if function.canary else []
     key = function.canary.key if function.canary else ""
     names = [each.name for each in version.description.inputs]

@@ -34,6 +34,7 @@ class Version:
         words: What a score means, for people.
         engine: What scores it: its library, or what was proven equal to it and costs less.
         proof: The evidence for that, of each engine.
+        used: The inputs that the engine reads, in order.
         formula: The linear formula, where that is what scores it.
     """
 
@@ -46,11 +47,13 @@ class Version:
     words: str
     engine: str
     proof: tuple[Mapping[str, Any], ...]
+    used: tuple[str, ...]
     formula: Formula | None = None
 
     def held(self, alias: str) -> Held:
         """The version as an alias of the model has it."""
-        return Held(Live(alias, self.version, self.engine, self.digest, self.source), self.description, self.formula)
+        live = Live(alias, self.version, self.engine, self.digest, self.source)
+        return Held(live, self.description, self.used, self.formula)
 
 
 def registered(spark: Any, model: str, version: int) -> Version:
@@ -95,6 +98,7 @@ def registered(spark: Any, model: str, version: int) -> Version:
         words,
         choice.engine,
         tuple(choice.as_json()),
+        choice.used,
         formula_of(loaded) if choice.engine == LINEAR else None,
     )
 

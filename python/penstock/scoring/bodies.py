@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from sqlglot import exp
 
@@ -112,7 +113,9 @@ def _chosen(function: Function, usual: Held, arguments: Arguments) -> str:
 
 def _is_sql(function: Function, held: Held) -> bool:
     formula, description = held.formula, held.description
-    if formula is None or description.params or function.shadow or function.on_null == "error":
+    if formula is None or description.params or function.shadow:
+        return False
+    if function.on_null == "error" or function.on_unknown != "model":
         return False
     if formula.link == "softmax" or len(formula.intercepts) > 1:
         return False
@@ -156,23 +159,27 @@ def _refusal(function: Function) -> str:
 def _workers(function: Function, versions: list[Held], shadow: Held | None, arguments: Arguments) -> str:
     """A call of the Python workers: what is the same for all rows as JSON, then the columns."""
     description = versions[0].description
+    scoring = [*versions, *([shadow] if shadow else [])]
+    read = {name.lower() for each in scoring for name in function.reads(each.description, each.used)}
     if function.shadow and shadow is None:
         raise InvalidRequestError(
             f"model '{function.model}' has no version under the alias '{function.shadow}'",
             where=function.where,
             fix="promote one, or leave the shadow out",
         )
-    asked = {
+    asked: dict[str, Any] = {
         "function": function.name,
         "parts": list(function.parts(description)),
         "returns": function.type(description),
         "top": function.top,
-        **{key: getattr(function, key) for key in ("on_null", "on_error")},
+        **{key: getattr(function, key) for key in ("on_null", "on_unknown", "on_error")},
         "versions": [str(each.live) for each in versions],
         "shadow": str(shadow.live) if shadow else "",
-        "inputs": [each.name for each in description.inputs],
+        # A constant model gets one too, which tells how many rows there are.
+        "inputs": [each.name for each in description.inputs if each.name.lower() in read]
+        or [description.inputs[0].name],
         "params": [each.name for each in description.params],
     }
     which = [f"IF({_chosen(function, versions[0], arguments)}, 1, 0)"] if len(versions) > 1 else []
-    columns = [*which, *(each.sql("spark") for each in arguments.values())]
+    columns = [*which, *(arguments[name].sql("spark") for name in (*asked["inputs"], *asked["params"]))]
     return f"{SCORE}({literal(json.dumps(asked, sort_keys=True))}, {', '.join(columns)})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 if TYPE_CHECKING:
@@ -38,12 +39,23 @@ class Input:
         type: Its SQL type in Spark's words: DOUBLE, STRING, ARRAY<FLOAT>, ….
         required: Whether a NULL was never seen in training.
         comment: What it means, for people.
+        levels: The values that the model has seen in training, where it takes them for levels (categories); none where
+            it does not, or does not say. They are texts, or numbers as the type has them; NULL and NaN are no levels.
     """
 
     name: str
     type: str
     required: bool
     comment: str = ""
+    levels: tuple[str, ...] | tuple[float, ...] = ()
+
+    @cached_property
+    def arrow_levels(self) -> pa.Array:
+        """The levels as Arrow compares them with the input's values."""
+        import pyarrow as pa
+
+        whole = {"STRING": pa.string(), "INT": pa.int64(), "BIGINT": pa.int64()}
+        return pa.array(self.levels, whole.get(self.type, pa.float64()))
 
 
 @dataclass(frozen=True)
@@ -94,7 +106,7 @@ class Description:
     def from_json(cls, told: Mapping[str, Any]) -> Self:
         """The inverse of `as_json`."""
         return cls(
-            inputs=tuple(Input(**each) for each in told["inputs"]),
+            inputs=tuple(Input(**{**each, "levels": tuple(each.get("levels", ()))}) for each in told["inputs"]),
             fields=tuple(Field(**each) for each in told["fields"]),
             classes=tuple(told["classes"]),
             params=tuple(Param(**each) for each in told["params"]),
@@ -113,6 +125,7 @@ class Loaded:
             raw margin, within the library's precision (float32 for XGBoost). None where it can not, or where a row
             has more than one margin.
         native: The library's own object, for engines that read it; None where there is none to read.
+        unused: The names of the inputs that `predict` does not read, whatever is in their columns.
     """
 
     description: Description
@@ -120,3 +133,9 @@ class Loaded:
     size: int
     contributions: Contributions | None = None
     native: Any = None
+    unused: frozenset[str] = frozenset()
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The names of the inputs that `predict` reads, in the order of the description."""
+        return tuple(each.name for each in self.description.inputs if each.name not in self.unused)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from penstock.scoring.returns import ERROR, SHADOW, returned_type, usual_part
 # Not `null`, which YAML reads as nothing.
 _CHOICES = {
     "on_null": ("model", "skip", "error"),
+    "on_unknown": ("model", "skip", "error"),
     "on_error": ("fail", "skip"),
 }
 _KEYS = ("name", "model", "alias", "version", "returns", "top", *_CHOICES, "canary", "shadow", "as_of", "description")
@@ -47,6 +48,7 @@ class Function:
         top: How many classes the part `top` lists.
         on_null: What a NULL in an input means: what the model makes of it, a row that is not scored (its result is
             NULL), or a failed row.
+        on_unknown: The same for a level that the model has not seen in training, in an input whose levels it says.
         on_error: What a failed row does: the query fails, or its result is NULL, with the reason in the part `error`.
         canary: The share of rows that another alias scores.
         shadow: An alias that scores all rows too, for the part `shadow`.
@@ -60,6 +62,7 @@ class Function:
     returns: tuple[str, ...] = ()
     top: int = 3
     on_null: str = "model"
+    on_unknown: str = "model"
     on_error: str = "fail"
     canary: Canary | None = None
     shadow: str = ""
@@ -86,6 +89,33 @@ class Function:
             PenstockError: when the version gives no such parts.
         """
         return returned_type(self.parts(description), description, self.where)
+
+    def check_levels(self, description: Description) -> None:
+        """See that a version with this description can tell levels that it has not seen, if the policy asks for them.
+
+        Raises:
+            InvalidDefinitionError: when the version says the levels of no input.
+        """
+        if self.on_unknown != "model" and not any(each.levels for each in description.inputs):
+            raise InvalidDefinitionError(
+                f"on_unknown is {self.on_unknown!r}, and the model says of no input which levels it knows",
+                where=self.where,
+                fix="leave on_unknown out, or train with an encoder of scikit-learn in the pipeline, or with pandas' "
+                "type category in LightGBM or XGBoost",
+            )
+
+    def reads(self, description: Description, used: Container[str]) -> tuple[str, ...]:
+        """The inputs that workers have to get: what the engine uses, and what a policy looks at.
+
+        Args:
+            description: Of the version.
+            used: The inputs that its engine uses.
+        """
+        return tuple(
+            each.name
+            for each in description.inputs
+            if each.name in used or self.on_null != "model" or (each.levels and self.on_unknown != "model")
+        )
 
 
 def parse_function(declared: Mapping[str, Any], *, model: str = "", where: str = "") -> Function:

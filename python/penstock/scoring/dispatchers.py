@@ -51,11 +51,9 @@ class Call:
             told["function"],
             tuple(told["parts"]),
             kind,
-            told["top"],
-            told["on_null"],
-            told["on_error"],
-            bool(told["shadow"]),
-            bool(told["params"]),
+            **{key: told[key] for key in ("top", "on_null", "on_unknown", "on_error")},
+            shadowed=bool(told["shadow"]),
+            params=bool(told["params"]),
         )
         return cls(scoring, tuple(told["versions"]), told["shadow"], tuple(told["inputs"]), tuple(told["params"]))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from penstock.errors import PenstockError
 
+_LONGEST = 300  # of what a library says: its messages may hold rows
+
 
 class ModelDoesNotLoad(PenstockError):
     """The files of a logged model are damaged, incomplete or of another version of a library."""
@@ -11,3 +13,8 @@ class ModelDoesNotLoad(PenstockError):
 
 class ModelFailed(PenstockError):
     """A model raised an error for a batch of rows, or gave what its description does not promise."""
+
+
+def said(error: Exception) -> str:
+    """What a library says, as part of a message."""
+    return f"{type(error).__name__}: {str(error)[:_LONGEST]}"

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from penstock.errors import PenstockError
 from penstock.scoring.contract import Loaded
+from penstock.scoring.failures import ModelFailed, said
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,14 +38,32 @@ def candidates(loaded: Loaded) -> dict[str, Loaded]:
             _log.info("engine %s cannot read this model: %s: %s", name, type(error).__name__, error)
             continue
         if engine is not None:
-            found[name] = engine
+            found[name] = _failing_as_models_do(engine)
     return found
 
 
 def engine_of(loaded: Loaded, name: str) -> Loaded:
     """A version scored by the engine that was chosen for it; by its library where the engine is not installed."""
     made = _ENGINES[name](loaded) if name in _ENGINES else None
-    return made or loaded
+    return _failing_as_models_do(made) if made else loaded
+
+
+def _failing_as_models_do(engine: Loaded) -> Loaded:
+    """The engine such that a row which it refuses is a row that fails, as with the library."""
+
+    def predict(table: pa.Table, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return engine.predict(table, params)
+        except ModelFailed:
+            raise
+        except PenstockError as error:
+            raise ModelFailed(error.what, where=error.where, near=error.near, fix=error.fix) from error
+        except Exception as error:
+            raise ModelFailed(
+                f"the model failed: {said(error)}", fix="keep from the model the rows that it can not take"
+            ) from error
+
+    return replace(engine, predict=predict)
 
 
 def order_of(loaded: Loaded) -> list[str]:
@@ -66,26 +86,37 @@ def formula_of(loaded: Loaded) -> Formula | None:
     """The formula of a linear model; None of any other."""
     from penstock.scoring.linear.formula import NotLinear
     from penstock.scoring.linear.from_sklearn import from_sklearn
+    from penstock.scoring.linear.from_statsmodels import from_statsmodels
 
-    if not type(last_step(loaded.native)).__module__.startswith("sklearn."):
+    library = type(last_step(loaded.native)).__module__.partition(".")[0]
+    read = {"sklearn": from_sklearn, "statsmodels": from_statsmodels}.get(library)
+    if read is None:
         return None
     try:
-        return from_sklearn(loaded.native, [each.name for each in loaded.description.inputs])
+        return read(loaded.native, [each.name for each in loaded.description.inputs])
     except NotLinear:
         return None
 
 
 def _linear(loaded: Loaded) -> Loaded | None:
     """One multiplication a number and one lookup a level."""
-    from penstock.scoring.linear.native import predictor
+    from penstock.scoring.linear.native import explainer, predictor
 
     formula = formula_of(loaded)
-    return None if formula is None else replace(loaded, predict=predictor(formula, loaded.description))
+    if formula is None:
+        return None
+    return replace(
+        loaded,
+        predict=predictor(formula, loaded.description),
+        contributions=explainer(formula),
+        unused=frozenset(formula.inputs) - set(formula.used),
+    )
 
 
 def _trees(loaded: Loaded) -> Loaded | None:
     """One compiled kernel for all ensembles of trees; what stands before them in a pipeline stays the library's."""
     from penstock.scoring.trees.ensemble import NotATreeEnsemble
+    from penstock.scoring.trees.inputs import of_inputs, of_transformed
     from penstock.scoring.trees.predictor import compile_trees
 
     if loaded.native is None:
@@ -95,39 +126,25 @@ def _trees(loaded: Loaded) -> Loaded | None:
         compiled = compile_trees(last)
     except (NotATreeEnsemble, ImportError):  # numba is optional
         return None
-    matrix, [first, *others] = _matrix_of(loaded), loaded.description.fields
-    classes = loaded.description.classes
+    [first, *others], classes = loaded.description.fields, loaded.description.classes
     if others or (classes and not hasattr(last, "classes_")):
         return None
+    order = order_of(loaded)
+    if hasattr(loaded.native, "steps"):
+        features = of_transformed(loaded.native[:-1], loaded.description.inputs, order, compiled)
+    else:
+        features = of_inputs(order, compiled.used)
 
     def predict(table: pa.Table, params: Mapping[str, Any]) -> dict[str, Any]:
         del params  # an ensemble has none
         import numpy as np
 
-        raw = compiled.raw(matrix(table))
+        raw = compiled.raw(features.matrix(table))
         if classes:
             return {first.name: last.classes_[np.argmax(raw, axis=1)], "probabilities": raw}
         return {first.name: raw[:, 0] if raw.shape[1] == 1 else raw}
 
-    return replace(loaded, predict=predict, size=loaded.size + compiled.size)
-
-
-def _matrix_of(loaded: Loaded) -> Callable[[pa.Table], Any]:
-    """From the inputs to what the trees see: float64."""
-    import numpy as np
-
-    from penstock.scoring.flavours import columns
-
-    order = order_of(loaded)
-    if not hasattr(loaded.native, "steps"):
-        return lambda table: columns.matrix(table.select(order))
-    before = loaded.native[:-1]
-
-    def transformed(table: pa.Table) -> Any:
-        made = before.transform(columns.frame(table.select(order)))
-        return np.asarray(made.toarray() if hasattr(made, "toarray") else made, dtype=np.float64)
-
-    return transformed
+    return replace(loaded, predict=predict, size=loaded.size + compiled.size, unused=features.unused)
 
 
 _ENGINES: dict[str, Callable[[Loaded], Loaded | None]] = {LINEAR: _linear, "trees": _trees}

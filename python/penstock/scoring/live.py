@@ -38,11 +38,13 @@ class Held:
     Attributes:
         live: The version, as workers need it.
         description: What it takes and gives.
+        used: The inputs that its engine reads.
         formula: The linear formula that was proven equal to it; None where there is none.
     """
 
     live: Live
     description: Description
+    used: tuple[str, ...]
     formula: Formula | None = None
 
 

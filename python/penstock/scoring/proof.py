@@ -1,18 +1,21 @@
 """The proof that an engine gives what a version's library gives, and what each costs: the cheapest is chosen.
 
 The rows of the proof hold missing values and levels that the model has not seen; for an ensemble of trees, each
-threshold of each split and both of its float32 neighbours, too.
+threshold of each split and both of its float32 neighbours, too. An engine gets NULL in the inputs that it does not
+read, and the library their values.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from penstock.scoring.contract import Description, Loaded
-from penstock.scoring.faster import LIBRARY, candidates, last_step, order_of
+from penstock.scoring.contract import Description, Input, Loaded
+from penstock.scoring.faster import LIBRARY, candidates, order_of
+from penstock.scoring.flavours.types import NUMBERS, as_arrow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 _TOLERANCE = 1e-9  # relative, and absolute near 0
 _ROWS = 2_000
 _TIMED_ROWS, _TURNS = 10_000, 3
-_NUMBERS = ("DOUBLE", "FLOAT", "INT", "BIGINT")
 _UNSEEN = "no such level"
 
 
@@ -46,9 +48,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Choice:
-    """The engine that scores a version, and the evidence of all that there were."""
+    """The engine that scores a version, the inputs that it reads, and the evidence of all engines that there were."""
 
     engine: str
+    used: tuple[str, ...]
     evidence: tuple[Evidence, ...]
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -63,12 +66,22 @@ def choose(loaded: Loaded, engines: Mapping[str, Loaded] | None = None) -> Choic
         loaded: The version, scored by its library.
         engines: Those to try; all that can be made of the version when None.
     """
-    provable = all(each.type in (*_NUMBERS, "STRING") for each in loaded.description.inputs)
+    provable = all(each.type in {*NUMBERS, "STRING"} for each in loaded.description.inputs)
     others = (candidates(loaded) if engines is None else engines) if provable else {}
     if not others:
-        return Choice(LIBRARY, ())
+        return Choice(LIBRARY, loaded.used, ())
+    from threadpoolctl import threadpool_limits
+
+    # As in Spark's workers, where OpenMP has one thread a task; more would count the time in which they wait.
+    with threadpool_limits(1):
+        return _cheapest(loaded, others)
+
+
+def _cheapest(loaded: Loaded, others: Mapping[str, Loaded]) -> Choice:
     tables = list(_tables(loaded))
     timed = _timed_table(loaded)
+    if any(_outcome(loaded, usual, _defaults(loaded)) is None for usual in (timed, tables[0][1])):
+        return Choice(LIBRARY, loaded.used, ())  # of rows that the library refuses, no engine can be proven equal
     evidence = [Evidence(LIBRARY, True, 0, 0.0, _cost(loaded, timed))]
     for name, engine in others.items():
         rows, difference = _difference(loaded, engine, tables)
@@ -76,15 +89,20 @@ def choose(loaded: Loaded, engines: Mapping[str, Loaded] | None = None) -> Choic
         cost = _cost(engine, timed) if equal else None
         evidence.append(Evidence(name, equal, rows, float(difference) if equal else None, cost))
     best = min(evidence, key=lambda each: float("inf") if each.microseconds is None else each.microseconds)
-    return Choice(best.engine, tuple(evidence))
+    return Choice(best.engine, others.get(best.engine, loaded).used, tuple(evidence))
 
 
-def _difference(loaded: Loaded, engine: Loaded, tables: list[pa.Table]) -> tuple[int, float]:
-    """Rows compared, and the greatest difference; infinite where only one of the two gives a value."""
-    rows, worst = 0, 0.0
-    defaults = {each.name: each.default for each in loaded.description.params}
-    for table in tables:
-        given, expected = (_outcome(each, table, defaults) for each in (engine, loaded))
+def _difference(loaded: Loaded, engine: Loaded, tables: list[tuple[str, pa.Table]]) -> tuple[int, float]:
+    """Rows compared, and the greatest difference; infinite where only one of the two gives a value.
+
+    Rows that the library refuses for an input which the engine does not read are no difference.
+    """
+    rows, worst, defaults = 0, 0.0, _defaults(loaded)
+    for odd, table in tables:
+        expected = _outcome(loaded, table, defaults)
+        if odd in engine.unused and (expected is None or any(_missing(values) for values in expected.values())):
+            continue
+        given = _outcome(engine, _without(table, engine.unused), defaults)
         rows += table.num_rows
         if expected is None or given is None:
             # What the library refuses, an engine refuses too, or has no value for.
@@ -96,6 +114,20 @@ def _difference(loaded: Loaded, engine: Loaded, tables: list[pa.Table]) -> tuple
             return rows, float("inf")
         worst = max([worst, *(_apart(given[name], expected[name]) for name in expected)])
     return rows, worst
+
+
+def _defaults(loaded: Loaded) -> dict[str, Any]:
+    return {each.name: each.default for each in loaded.description.params}
+
+
+def _without(table: pa.Table, unused: Iterable[str]) -> pa.Table:
+    """The rows as a call gives them that leaves some inputs out."""
+    import pyarrow as pa
+
+    for name in unused:
+        at = table.column_names.index(name)
+        table = table.set_column(at, name, pa.nulls(len(table), table.schema.field(at).type))
+    return table
 
 
 def _outcome(engine: Loaded, table: pa.Table, params: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -143,7 +175,7 @@ def _plain(values: Any) -> np.ndarray[Any, Any]:
 
 
 def _cost(engine: Loaded, table: pa.Table) -> float:
-    defaults = {each.name: each.default for each in engine.description.params}
+    defaults = _defaults(engine)
     engine.predict(table, defaults)  # kernels are compiled, caches filled
     taken = []
     for _ in range(_TURNS):
@@ -154,55 +186,57 @@ def _cost(engine: Loaded, table: pa.Table) -> float:
     return round(middle * 1e6 / int(table.num_rows), 3)
 
 
-def _tables(loaded: Loaded) -> Iterator[pa.Table]:
+def _tables(loaded: Loaded) -> Iterator[tuple[str, pa.Table]]:
     """Rows that tell engines apart: usual ones, missing values, unseen levels, and a tree's thresholds.
 
-    What a library may refuse stands in a table of its own, alone in its column.
+    What a library may refuse stands in a table of its own, alone in its column, whose name comes with the table.
     """
     import numpy as np
 
     random = np.random.default_rng(0)
-    inputs = loaded.description.inputs
-    levels = _levels(last_step(loaded.native), loaded.native)
-    yield _random_table(loaded.description, levels, random, _ROWS)
-    for each in inputs:
-        yield _random_table(loaded.description, levels, random, 50, missing=each.name)
-        if each.type == "STRING":
-            yield _random_table(loaded.description, levels, random, 50, unseen=each.name)
-    yield from _at_thresholds(loaded)
+    yield "", _random_table(loaded.description, random, _ROWS)
+    for each in loaded.description.inputs:
+        yield each.name, _random_table(loaded.description, random, 50, missing=each.name)
+        if each.levels or each.type == "STRING":
+            yield each.name, _random_table(loaded.description, random, 50, unseen=each.name)
+    yield from (("", table) for table in _at_thresholds(loaded))
 
 
 def _timed_table(loaded: Loaded) -> pa.Table:
     import numpy as np
 
-    levels = _levels(last_step(loaded.native), loaded.native)
-    return _random_table(loaded.description, levels, np.random.default_rng(1), _TIMED_ROWS)
+    return _random_table(loaded.description, np.random.default_rng(1), _TIMED_ROWS)
 
 
 def _random_table(
-    description: Description,
-    levels: list[str],
-    random: np.random.Generator,
-    rows: int,
-    *,
-    missing: str = "",
-    unseen: str = "",
+    description: Description, random: np.random.Generator, rows: int, *, missing: str = "", unseen: str = ""
 ) -> pa.Table:
     import pyarrow as pa
 
     made = {}
     for each in description.inputs:
+        kind = as_arrow(each.type)
         if each.name == missing:
-            made[each.name] = pa.nulls(rows, _arrow_type(each.type))
+            made[each.name] = pa.nulls(rows, kind)
+        elif each.name == unseen:
+            made[each.name] = pa.repeat(_unseen(each), rows).cast(kind)
+        elif each.levels:
+            made[each.name] = each.arrow_levels.take(pa.array(random.integers(0, len(each.levels), rows))).cast(
+                kind, safe=False
+            )
         elif each.type == "STRING":
-            known = [_UNSEEN] if each.name == unseen else levels or [_UNSEEN]
-            made[each.name] = pa.array(random.choice(known, rows).tolist(), pa.string())
+            made[each.name] = pa.repeat(_UNSEEN, rows)
         else:
             # Small and large, whole and fractional, and many equal ones.
             values = random.normal(size=rows) * 10.0 ** random.integers(-1, 4, rows)
-            kind = _arrow_type(each.type)
             made[each.name] = pa.array(values.round(random.integers(0, 3))).cast(kind, safe=False)
     return pa.table(made)
+
+
+def _unseen(each: Input) -> Any:
+    """A level that the model does not know."""
+    known = set(each.levels)
+    return _UNSEEN if each.type == "STRING" else next(number for number in count() if number not in known)
 
 
 def _at_thresholds(loaded: Loaded) -> Iterator[pa.Table]:
@@ -222,29 +256,5 @@ def _at_thresholds(loaded: Loaded) -> Iterator[pa.Table]:
         return
     order = order_of(loaded)
     probes = split_probes(ensemble, len(order))
-    table = pa.table({n: pa.array(probes[:, i], _arrow_type(types[n]), from_pandas=True) for i, n in enumerate(order)})
+    table = pa.table({n: pa.array(probes[:, i], as_arrow(types[n]), from_pandas=True) for i, n in enumerate(order)})
     yield table.select(list(types))
-
-
-def _levels(*steps: Any) -> list[str]:
-    """The texts that encoders anywhere in a pipeline know."""
-    found: set[str] = set()
-    seen: set[int] = set()
-    waiting = list(steps)
-    while waiting:
-        step = waiting.pop()
-        if step is None or id(step) in seen:
-            continue
-        seen.add(id(step))
-        for known in getattr(step, "categories_", None) or ():
-            found |= {each for each in known if isinstance(each, str)}
-        inner = [*getattr(step, "steps", ()), *getattr(step, "transformers_", ())]
-        waiting += [each[1] for each in inner if not isinstance(each[1], str)]
-    return sorted(found)
-
-
-def _arrow_type(kind: str) -> pa.DataType:
-    import pyarrow as pa
-
-    types = {"DOUBLE": pa.float64(), "FLOAT": pa.float32(), "INT": pa.int32(), "BIGINT": pa.int64()}
-    return types.get(kind, pa.string())

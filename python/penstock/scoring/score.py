@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidRequestError, PenstockError
-from penstock.scoring.contract import Description, Loaded
+from penstock.scoring import policies
+from penstock.scoring.contract import Description, Input, Loaded
 from penstock.scoring.failures import ModelFailed
 from penstock.scoring.live import Live
 from penstock.scoring.memory import Models
@@ -31,6 +32,7 @@ class Scoring:
         type: The Arrow type of the result.
         top: How many classes the part `top` lists.
         on_null: As declared.
+        on_unknown: As declared.
         on_error: As declared.
         shadowed: Whether the arguments hold a second version.
         params: Whether the arguments hold params.
@@ -41,6 +43,7 @@ class Scoring:
     type: pa.DataType
     top: int = 3
     on_null: str = "model"
+    on_unknown: str = "model"
     on_error: str = "fail"
     shadowed: bool = False
     params: bool = False
@@ -199,8 +202,10 @@ def _score_rows(
         return
     live = Live.parse(text)
     loaded = models.get(live)
-    table = _table(asked, loaded.description, features if len(rows) == len(features) else features.take(pa.array(rows)))
-    rows, table = _without_nulls(asked, rows, table, outcome)
+    given = features if len(rows) == len(features) else features.take(pa.array(rows))
+    table, absent = _table(asked, loaded, given)
+    inputs = [each for each in loaded.description.inputs if each.name not in absent]
+    rows, table = _within_policies(asked, inputs, live, rows, table, outcome)
     for setting, chosen in _settings(loaded.description, params, rows):
         part = table if chosen is None else table.take(pa.array(chosen))
         _in_pieces(
@@ -208,41 +213,64 @@ def _score_rows(
         )
 
 
-def _table(asked: Scoring, description: Description, features: pa.StructArray) -> pa.Table:
+def _table(asked: Scoring, loaded: Loaded, features: pa.StructArray) -> tuple[pa.Table, list[str]]:
+    """One column an input, and the inputs that the call does not give: NULL, since the engine does not read them."""
     import pyarrow as pa
 
+    from penstock.scoring.flavours.types import as_arrow
+
+    inputs = loaded.description.inputs
     fields = {field.name.lower(): i for i, field in enumerate(features.type)}
-    missing = [each.name for each in description.inputs if each.name.lower() not in fields]
+    absent = [each.name for each in inputs if each.name.lower() not in fields]
+    missing = [name for name in absent if name not in loaded.unused]
     if missing:
         raise InvalidRequestError(
             f"{asked.function} needs {', '.join(missing)}, which the call does not give",
             where=asked.function,
-            fix="run the statement again: the version that is live changed while it was planned",
+            fix="run the statement again: the version that is live changed while it was planned; or install what its "
+            "engine needs where Spark's workers run",
         )
     columns = features.flatten()
-    return pa.Table.from_arrays(
-        [columns[fields[each.name.lower()]] for each in description.inputs],
-        names=[each.name for each in description.inputs],
-    )
+    made = [
+        pa.nulls(len(features), as_arrow(each.type)) if each.name in absent else columns[fields[each.name.lower()]]
+        for each in inputs
+    ]
+    return pa.Table.from_arrays(made, names=[each.name for each in inputs]), absent
 
 
-def _without_nulls(
-    asked: Scoring, rows: np.ndarray[Any, Any], table: pa.Table, outcome: _Outcome
+def _within_policies(
+    asked: Scoring,
+    inputs: Sequence[Input],
+    live: Live,
+    rows: np.ndarray[Any, Any],
+    table: pa.Table,
+    outcome: _Outcome,
+) -> tuple[np.ndarray[Any, Any], pa.Table]:
+    """The rows that no policy leaves out by these inputs; a NULL comes before an unknown level."""
+    if asked.on_null != "model":
+        rows, table = _without(policies.nulls(table, inputs), asked.on_null, rows, table, outcome)
+    if asked.on_unknown != "model":
+        found = policies.unknown_levels(table, inputs, where=f"{asked.function}, version {live.version}")
+        rows, table = _without(found, asked.on_unknown, rows, table, outcome)
+    return rows, table
+
+
+def _without(
+    found: Iterable[tuple[np.ndarray[Any, Any], str]],
+    policy: str,
+    rows: np.ndarray[Any, Any],
+    table: pa.Table,
+    outcome: _Outcome,
 ) -> tuple[np.ndarray[Any, Any], pa.Table]:
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    if asked.on_null == "model":
-        return rows, table
     bad = np.zeros(len(rows), dtype=bool)
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if column.null_count:
-            nulls = pc.is_null(column).to_numpy()
-            bad |= nulls
-            if asked.on_null == "error":
-                for row in rows[nulls]:
-                    outcome.errors.setdefault(int(row), f"input '{name}' is NULL")
+    for which, reason in found:
+        bad |= which
+        if policy == "error":
+            for row in rows[which]:
+                outcome.errors.setdefault(int(row), reason)
     if not bad.any():
         return rows, table
     good = np.flatnonzero(~bad)

@@ -34,7 +34,8 @@ def linear(factor: float) -> Formula:
 
 def held(alias: str, version: int, formula: Formula | None = None, description: Description = NUMBERS) -> Held:
     engine = "linear" if formula else "library"
-    return Held(Live(alias, version, engine, "d", f"file:///m/{version}"), description, formula)
+    used = tuple(each.name for each in description.inputs) if formula is None else formula.used
+    return Held(Live(alias, version, engine, "d", f"file:///m/{version}"), description, used, formula)
 
 
 def made(held_by: list[Held], given: list[str] | None = None, **declared: Any) -> str:
@@ -62,6 +63,23 @@ def test_what_a_call_leaves_out_is_null_or_the_params_default() -> None:
     told, columns = asked(made([held("champion", 1, description=described)], given=["A", "k"]))
     assert (told["inputs"], told["params"]) == (["a", "b"], ["tone", "k"])
     assert columns == ["CAST(`a` AS DOUBLE)", "CAST(NULL AS FLOAT)", "CAST('it\\'s' AS STRING)", "CAST(`k` AS BIGINT)"]
+
+
+def test_what_no_version_reads_is_not_passed_unless_a_policy_looks_at_it() -> None:
+    tried = replace(held("tried", 2), used=("b",))
+    for used, declared, expected in (
+        (("a",), {}, ["a"]),
+        ((), {}, ["a"]),
+        (("a",), {"on_null": "skip"}, ["a", "b"]),
+        (("a",), {"shadow": "tried", "returns": ["prediction", "shadow"]}, ["a", "b"]),
+        (("a",), {"canary": {"alias": "tried", "share": 0.5, "key": "a"}}, ["a", "b"]),
+    ):
+        champion = replace(held("champion", 1), used=used)
+        told, columns = asked(made([champion, tried], **declared))
+        assert told["inputs"] == expected
+        assert [each for each in columns if not each.startswith("IF(")] == [
+            f"CAST(`{name}` AS {'DOUBLE' if name == 'a' else 'FLOAT'})" for name in expected
+        ]
 
 
 def test_a_canary_is_split_by_a_hash_that_anybody_can_work_out() -> None:
@@ -97,6 +115,7 @@ CLASSES = replace(NUMBERS, fields=(Field("label", "BIGINT"),), classes=("0", "1"
         (linear(2), NUMBERS, {"returns": ["prediction", "error"], "on_error": "skip"}, True),
         (linear(2), NUMBERS, {"on_null": "skip"}, True),
         (linear(2), NUMBERS, {"on_null": "error"}, False),
+        (linear(2), NUMBERS, {"on_unknown": "skip"}, False),
         (linear(2), NUMBERS, {"returns": ["prediction", "shadow"], "shadow": "champion"}, False),
         (linear(2), replace(NUMBERS, params=(Param("k", "INT", 1),)), {}, False),
         (TWO, CLASSES, {}, True),

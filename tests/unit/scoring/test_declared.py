@@ -44,13 +44,48 @@ def test_types(declared: dict[str, Any], description: Description, expected: str
 def test_what_is_stored_is_what_was_declared() -> None:
     for declared in (
         {"name": "f", "version": 3},
-        {"returns": ["label", "version"], "on_null": "skip", "canary": {"alias": "ch", "share": 0.25, "key": "a"}},
+        {
+            "returns": ["label", "version"],
+            "on_null": "skip",
+            "on_unknown": "error",
+            "canary": {"alias": "ch", "share": 0.25, "key": "a"},
+        },
     ):
         function = parse_function(declared, model="m")
         import json
 
         assert parse_stored(json.dumps(function.as_json())) == function
     assert function.canary == Canary("ch", 0.25, "a")
+
+
+WITH_LEVELS = Description((*INPUTS, Input("k", "STRING", required=True, levels=("x",))), NUMBER.fields)
+
+
+@pytest.mark.parametrize("policy", ["skip", "error"])
+def test_a_policy_on_unknown_levels_needs_a_version_that_knows_some(policy: str) -> None:
+    parse_function({}, model="m").check_levels(NUMBER)
+    declared = parse_function({"on_unknown": policy}, model="m")
+    declared.check_levels(WITH_LEVELS)
+    with pytest.raises(
+        PenstockError, match=f"on_unknown is '{policy}', and the model says of no input(.|\n)*function m"
+    ):
+        declared.check_levels(NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("declared", "used", "expected"),
+    [
+        ({}, ("a",), ("a",)),
+        ({}, (), ()),
+        ({"on_null": "skip"}, ("a",), ("a", "k")),
+        ({"on_unknown": "error"}, (), ("k",)),
+        ({"on_unknown": "error"}, ("a",), ("a", "k")),
+    ],
+)
+def test_workers_get_what_is_used_and_what_a_policy_looks_at(
+    declared: dict[str, Any], used: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    assert parse_function(declared, model="m").reads(WITH_LEVELS, used) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,6 +96,7 @@ def test_what_is_stored_is_what_was_declared() -> None:
         ({"name": "späte"}, "cannot be the name of a SQL function"),
         ({"name": "n", "model": "late arrivals"}, "cannot be the model of a SQL function"),
         ({"on_null": "nil"}, "on_null is 'nil'(.|\n)*model, skip, error"),
+        ({"on_unknown": "null"}, "on_unknown is 'null'(.|\n)*model, skip, error"),
         ({"on_error": None}, "on_error is None"),
         ({"returns": 3}, "returns is 3"),
         ({"returns": ["label", "label"]}, "names a part twice"),

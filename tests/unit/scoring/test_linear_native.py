@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 import statsmodels.api as sm
 from pipelines import INPUTS, TARGETS, TEXTS, arrow, fitted, told
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -18,7 +19,7 @@ from penstock.scoring.contract import Description, Field, Input
 from penstock.scoring.linear.formula import NotLinear, UnknownLevel
 from penstock.scoring.linear.from_sklearn import from_sklearn
 from penstock.scoring.linear.from_statsmodels import from_statsmodels
-from penstock.scoring.linear.native import contributions, predictor, raw_scores
+from penstock.scoring.linear.native import contributions, explainer, predictor, raw_scores
 
 
 def described(*fields: str, classes: tuple[str, ...] = ()) -> Description:
@@ -107,6 +108,41 @@ def test_a_contribution_is_the_weight_times_the_distance_from_the_mean() -> None
     assert base == pytest.approx(y.mean())
 
 
+def test_the_engine_explains_what_it_scores() -> None:
+    """By hand: a coefficient of a scaled number times its distance from the mean, and the weight of a level."""
+    frame = pd.DataFrame({"b": [1.0, 2.0, 6.0, 7.0], "k": ["x", "y", "y", "x"], "a": [5.0, 5.5, 7.0, 9.0]})
+    scaler = StandardScaler().fit(frame[["a", "b"]])
+    before = ColumnTransformer([("n", StandardScaler(), ["a", "b"]), ("k", OneHotEncoder(), ["k"])])
+    model = make_pipeline(before, LogisticRegression()).fit(frame, [0, 1, 1, 0])
+    of_a, of_b, of_x, of_y = model[-1].coef_[0]
+    explain = explainer(from_sklearn(model))
+    assert explain is not None
+    base, matrix = explain(arrow(frame))
+    by_hand = pd.DataFrame(
+        {
+            "b": of_b * (frame.b - frame.b.mean()) / scaler.scale_[1],
+            "k": np.where(frame.k == "x", of_x, of_y),
+            "a": of_a * (frame.a - frame.a.mean()) / scaler.scale_[0],
+        }
+    )
+    np.testing.assert_allclose(matrix, by_hand, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(base, np.full(4, model[-1].intercept_[0]), rtol=1e-12)
+    np.testing.assert_allclose(base + matrix.sum(axis=1), model.decision_function(frame), rtol=1e-12)
+
+
+def test_inputs_without_an_effect_add_nothing_and_are_not_read() -> None:
+    frame = pd.DataFrame({"b": [0.0, 1.0, 0.0, 1.0], "a": [1.0, 2.0, 4.0, 3.0]})
+    explain = explainer(from_sklearn(Lasso(0.5).fit(frame, frame.a)))
+    assert explain is not None
+    base, matrix = explain(pa.table({"a": [1.0, 2.0]}))
+    assert (matrix[:, 0] == 0).all() and (matrix[:, 1] != 0).all() and (base > 0).all()
+
+
+def test_rows_of_several_raw_scores_are_not_explained() -> None:
+    model, _ = fitted(0, "three")
+    assert explainer(from_sklearn(model)) is None
+
+
 def exogenous() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     return pd.DataFrame({"a": rng.normal(size=60), "b": rng.normal(2, 1, 60)})
@@ -138,6 +174,15 @@ def test_results_of_statsmodels_are_equal_to_their_formula(kind: str) -> None:
     made = {"identity": raw, "exp": np.exp(raw), "logistic": 1 / (1 + np.exp(-raw))}[formula.link]
     expected = results.predict(frame if kind == "no constant" else sm.add_constant(frame))
     np.testing.assert_allclose(made, expected, rtol=1e-12)
+
+
+def test_the_column_of_ones_may_be_an_input_like_any_other() -> None:
+    frame = sm.add_constant(exogenous())
+    results = of_statsmodels("Poisson", exogenous())
+    formula = from_statsmodels(results, ["b", "const", "a"])
+    assert formula.used == formula.inputs
+    other = frame.assign(const=np.linspace(0, 2, len(frame)))
+    np.testing.assert_allclose(np.exp(raw_scores(formula, arrow(other))[:, 0]), results.predict(other), rtol=1e-12)
 
 
 @pytest.mark.parametrize(("kind", "reason"), [("probit", "Probit"), ("offset", "offset"), ("text", "formula text")])

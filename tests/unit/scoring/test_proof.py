@@ -77,7 +77,45 @@ def linear(logged: Callable[..., Loaded], rows: pd.DataFrame) -> Loaded:
     return logged(mlflow.sklearn, native.fit(rows, rows.a > 0), rows, serialization_format="cloudpickle")
 
 
-@pytest.mark.parametrize(("make", "engine"), [(boosted, "trees"), (forest, "trees"), (linear, "linear")])
+def refusing(logged: Callable[..., Loaded], rows: pd.DataFrame) -> Loaded:
+    """Two encoders that each refuse the other's levels, and numbers that are levels."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import PoissonRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    kinds = rows.assign(port=np.where(rows.a > 0, "ams", "fra"), zone=(rows.a * 2).round()).drop(columns="b")
+    before = ColumnTransformer([("k", OneHotEncoder(), ["kind", "port", "zone"]), ("n", StandardScaler(), ["a"])])
+    native = make_pipeline(before, PoissonRegressor())
+    return logged(mlflow.sklearn, native.fit(kinds, rows.a.abs()), kinds, serialization_format="cloudpickle")
+
+
+def of_statsmodels(kind: str) -> Callable[..., Loaded]:
+    def make(logged: Callable[..., Loaded], rows: pd.DataFrame) -> Loaded:
+        import statsmodels.api as sm
+
+        frame = sm.add_constant(rows[["a"]].assign(c=rows.a**2 / 50))
+        made = {
+            "OLS": lambda: sm.OLS(rows.a * 2 + 1, frame).fit(),
+            "Poisson": lambda: sm.GLM(rows.a.abs().round(), frame / 1e4, family=sm.families.Poisson()).fit(),
+            "Binomial": lambda: sm.GLM(rows.kind == "x", frame, family=sm.families.Binomial()).fit(),
+            "Logit": lambda: sm.Logit(rows.kind == "x", frame).fit(disp=0),
+        }[kind]()
+        return logged(mlflow.statsmodels, made, frame[["c", "const", "a"]])
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "engine"),
+    [
+        (boosted, "trees"),
+        (forest, "trees"),
+        (linear, "linear"),
+        (refusing, "linear"),
+        *((of_statsmodels(kind), "linear") for kind in ("OLS", "Poisson", "Binomial", "Logit")),
+    ],
+)
 def test_an_equal_engine_is_found(
     make: Callable[..., Loaded], engine: str, logged: Callable[..., Loaded], rows: pd.DataFrame
 ) -> None:
@@ -88,13 +126,54 @@ def test_an_equal_engine_is_found(
     assert (found[engine].difference or 0.0) < 1e-12
     assert found[engine].rows > 2_000
     names = [each.name for each in loaded.description.inputs]
-    table = pa.Table.from_pandas(rows[names], preserve_index=False)
+    whole = rows.assign(port="ams", zone=1.0, const=1.0, c=rows.a)
+    table = pa.Table.from_pandas(whole[names], preserve_index=False)
     one, other = (each.predict(table, {}) for each in (loaded, engine_of(loaded, engine)))
     for name, values in one.items():
         if name == "label":
             assert pa.array(other[name]).equals(pa.array(values))
         else:
             np.testing.assert_allclose(other[name], values, rtol=1e-9, atol=1e-14)
+
+
+def test_texts_are_drawn_from_their_own_columns_encoder(logged: Callable[..., Loaded], rows: pd.DataFrame) -> None:
+    """Else a library that refuses other levels would refuse all rows, and an engine that is wrong be equal to it."""
+    loaded = refusing(logged, rows)
+    good = candidates(loaded)["linear"]
+    drawn: list[pa.Table] = []
+
+    def wrong(table: pa.Table, params: Any) -> Any:
+        drawn.append(table)
+        return {"prediction": np.asarray(good.predict(table, params)["prediction"]) + 1}
+
+    choice = choose(loaded, {"linear": replace(good, predict=wrong)})
+    assert (choice.engine, choice.evidence[1].equal) == (LIBRARY, False)
+    assert {name: set(drawn[0][name].to_pylist()) for name in ("kind", "port", "zone")} == {
+        each.name: set(each.levels) for each in loaded.description.inputs if each.levels
+    }
+
+
+def test_what_the_library_refuses_at_all_proves_nothing(logged: Callable[..., Loaded], rows: pd.DataFrame) -> None:
+    def refuse(table: pa.Table, params: Any) -> Any:
+        raise ValueError("no row is good enough")
+
+    loaded = replace(boosted(logged, rows), predict=refuse)
+    choice = choose(loaded, {"trees": replace(candidates(loaded)["trees"], predict=refuse)})
+    assert (choice.engine, choice.evidence) == (LIBRARY, ())
+
+
+def test_openmp_has_one_thread_while_costs_are_taken(logged: Callable[..., Loaded], rows: pd.DataFrame) -> None:
+    from threadpoolctl import threadpool_info
+
+    loaded = boosted(logged, rows)
+    threads: set[int] = set()
+
+    def seen(table: pa.Table, params: Any) -> Any:
+        threads.update(each["num_threads"] for each in threadpool_info())
+        return loaded.predict(table, params)
+
+    choose(replace(loaded, predict=seen), {"trees": candidates(loaded)["trees"]})
+    assert threads == {1}
 
 
 def test_the_cheapest_equal_engine_is_chosen(logged: Callable[..., Loaded], rows: pd.DataFrame) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from penstock.scoring.contract import Description, Field, Input, Loaded, Param
 from penstock.scoring.failures import ModelFailed
 from penstock.scoring.live import Live
 from penstock.scoring.memory import Models
-from penstock.scoring.score import Scoring, score
+from penstock.scoring.score import RowsFail, Scoring, score
 
 CHAMPION, OTHER = (
     str(Live(alias, version, "library", "d", f"/{version}")) for alias, version in (("champion", 1), ("other", 2))
@@ -105,6 +106,63 @@ def test_nulls(policy: str, expected: list[float | None]) -> None:
     assert [row["prediction"] for row in given] == expected
     reasons = {"skip": None, "error": "input 'a' is NULL", "model": "the model gave NaN"}
     assert [row["error"] for row in given] == [None, reasons[policy]]
+
+
+LEVELS = Description((NUMBER.inputs[0], replace(NUMBER.inputs[1], levels=("x", "y"))), NUMBER.fields)
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected", "reason"),
+    [
+        ("model", [10.0, 20.0, 30.0, 40.0], None),
+        ("skip", [10.0, None, 30.0, 40.0], None),
+        ("error", [10.0, None, 30.0, 40.0], "input 'b' has a level that the model does not know"),
+    ],
+)
+def test_unknown_levels(policy: str, expected: list[float | None], reason: str | None) -> None:
+    kind = pa.struct([("b", pa.string()), ("a", pa.float64())])
+    rows = pa.array([{"a": 1, "b": "x"}, {"a": 2, "b": "secret"}, {"a": 3, "b": None}, {"a": 4, "b": "y"}], kind)
+    held = models(tenfold, LEVELS)
+    given = score(asked(on_unknown=policy), held, pa.array([CHAMPION] * 4), rows).to_pylist()
+    assert [row["prediction"] for row in given] == expected
+    assert [row["error"] for row in given] == [None, reason, None, None]
+    if policy == "error":
+        with pytest.raises(RowsFail, match="1 of 4 rows of a batch: input 'b' has a level") as error:
+            score(replace(PLAIN, on_unknown="error"), held, pa.array([CHAMPION] * 4), rows)
+        assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(("on_null", "reason"), [("skip", None), ("error", "input 'a' is NULL")])
+def test_of_a_null_and_an_unknown_level_the_null_counts(on_null: str, reason: str | None) -> None:
+    rows = pa.array([{"a": None, "b": "z"}, {"a": 1.0, "b": "x"}], pa.struct([("a", pa.float64()), ("b", pa.string())]))
+    policies = asked(on_null=on_null, on_unknown="error")
+    given = score(policies, models(tenfold, LEVELS), pa.array([CHAMPION] * 2), rows).to_pylist()
+    assert [(row["prediction"], row["error"]) for row in given] == [(None, reason), (10.0, None)]
+
+
+def test_a_version_that_says_no_levels_cannot_be_asked_for_them() -> None:
+    with pytest.raises(PenstockError, match=r"says of no input which levels(.|\n)*f, version 1"):
+        score(asked(on_unknown="skip"), models(), *batch(1.0))
+
+
+@pytest.mark.parametrize("on_null", ["model", "skip", "error"])
+def test_what_the_engine_does_not_read_may_be_left_out_and_is_no_null_of_the_rows(on_null: str) -> None:
+    def predict(table: pa.Table, params: Any) -> dict[str, Any]:
+        assert table.schema.field("b").type == pa.string() and table["b"].null_count == table.num_rows
+        return tenfold(table, params)
+
+    held = Models(lambda live: Loaded(NUMBER, predict, 10, unused=frozenset({"b"})))
+    rows = pa.array([{"a": 1.0}, {"a": 2.0}])
+    assert score(replace(PLAIN, on_null=on_null), held, pa.array([CHAMPION] * 2), rows).to_pylist() == [10.0, 20.0]
+    with pytest.raises(PenstockError, match="f needs a, which the call does not give"):
+        score(PLAIN, held, pa.array([CHAMPION]), pa.array([{"b": "x"}]))
+
+
+def test_a_null_that_the_call_gives_counts_even_where_it_is_not_read() -> None:
+    held = Models(lambda live: Loaded(NUMBER, tenfold, 10, unused=frozenset({"b"})))
+    rows = pa.array([{"a": 1.0, "b": None}], pa.struct([("a", pa.float64()), ("b", pa.string())]))
+    given = score(asked(on_null="error"), held, pa.array([CHAMPION]), rows).to_pylist()
+    assert given[0]["error"] == "input 'b' is NULL"
 
 
 def test_a_shadow_scores_every_row_and_its_failures_are_its_own() -> None:

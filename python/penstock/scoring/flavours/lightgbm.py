@@ -37,6 +37,7 @@ def scoring(native: Any, logged: Logged) -> Scoring:
 
     booster = native if hasattr(native, "num_model_per_iteration") else native.booster_
     prepare = _prepare(booster, logged)
+    levels = _levels(booster, logged)
     several = booster.num_model_per_iteration() > 1
 
     def raw(table: pa.Table) -> Any:
@@ -46,7 +47,10 @@ def scoring(native: Any, logged: Logged) -> Scoring:
     if native is booster or not hasattr(native, "classes_") or callable(native.objective_):
         fields = (Field("prediction", "ARRAY<DOUBLE>" if several else "DOUBLE"),)
         return Scoring(
-            fields, lambda table, _: {"prediction": raw(table)}, contributions=_explainer(booster, logged, prepare)
+            fields,
+            lambda table, _: {"prediction": raw(table)},
+            contributions=_explainer(booster, logged, prepare),
+            levels=levels,
         )
     known = native.classes_
 
@@ -62,6 +66,7 @@ def scoring(native: Any, logged: Logged) -> Scoring:
         lambda table, _: classify(table),
         classes=tuple(str(each) for each in known),
         contributions=_explainer(booster, logged, prepare),
+        levels=levels,
     )
 
 
@@ -112,6 +117,14 @@ def _prepare(booster: Any, logged: Logged) -> Callable[[pa.Table], Any]:
         # LightGBM has the values of the categories in the model.
         return lambda table: columns.categories(table.select(order), named)
     return lambda table: columns.matrix(table.select(order))
+
+
+def _levels(booster: Any, logged: Logged) -> dict[str, list[Any]]:
+    """The categories of pandas that it was trained on, by input."""
+    if not booster.pandas_categorical:
+        return {}
+    order = [logged.names[i] for i in _order(booster, logged)]
+    return dict(zip([order[i] for i in _categorical(booster)], booster.pandas_categorical, strict=True))
 
 
 def _categorical(booster: Any) -> list[int]:

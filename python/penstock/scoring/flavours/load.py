@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.errors import InvalidDefinitionError, PenstockError, UnknownNameError
 from penstock.scoring.contract import Contributions, Description, Loaded, Predictor
-from penstock.scoring.failures import ModelDoesNotLoad, ModelFailed
+from penstock.scoring.failures import ModelDoesNotLoad, ModelFailed, said
 from penstock.scoring.flavours import describe, results
+from penstock.scoring.flavours.levels import with_levels
 from penstock.scoring.flavours.logged import Logged, Scoring
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _HERE = __name__.rpartition(".")[0]
-_LONGEST = 300  # of what a library says: its messages may hold rows
 
 # The flavours of MLflow that have a file here, the best first: most models have python_function too.
 _FLAVOURS = {
@@ -48,7 +48,7 @@ def load(source: str) -> Loaded:
     native = _trying(source, lambda: flavour.open_native(logged))
     scoring = _trying(source, lambda: flavour.scoring(native, logged))
     description = Description(
-        inputs=logged.inputs,
+        inputs=with_levels(logged.inputs, scoring.levels),
         fields=scoring.fields,
         classes=scoring.classes,
         params=logged.params if scoring.takes_params else (),
@@ -101,7 +101,7 @@ def _trying(source: str, step: Callable[[], _T]) -> _T:
         ) from error
     except Exception as error:
         raise ModelDoesNotLoad(
-            f"the model does not load: {_said(error)}",
+            f"the model does not load: {said(error)}",
             where=source,
             fix="register it anew from its training node, or let the alias point to another version",
         ) from error
@@ -148,14 +148,10 @@ def _running(source: str, step: Callable[[], _T]) -> _T:
         raise
     except Exception as error:
         raise ModelFailed(
-            f"the model failed: {_said(error)}",
+            f"the model failed: {said(error)}",
             where=source,
             fix="mend the model and register it anew, or keep from it the rows that it can not take",
         ) from error
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:_LONGEST]}"
 
 
 def _bytes_of(logged: Logged) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,7 @@ class Scoring:
         classes: The names of a classifier's classes.
         takes_params: Whether the library takes what the signature lets a call set.
         contributions: See `penstock.scoring.contract.Loaded`.
+        levels: The levels that the model knows, by input, for those that it takes for levels.
         size: Bytes of memory, where the library tells; 0 where not.
     """
 
@@ -71,4 +72,5 @@ class Scoring:
     classes: tuple[str, ...] = ()
     takes_params: bool = False
     contributions: Contributions | None = None
+    levels: Mapping[str, Iterable[Any]] = field(default_factory=dict)
     size: int = 0

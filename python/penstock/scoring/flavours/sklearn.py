@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidDefinitionError
 from penstock.scoring.contract import Field
 from penstock.scoring.flavours import columns, lightgbm, results, xgboost
 from penstock.scoring.flavours.logged import Logged, Scoring
+from penstock.scoring.flavours.steps import levels_within
 from penstock.scoring.flavours.threads import use_one
 
 if TYPE_CHECKING:
@@ -42,10 +44,15 @@ def scoring(native: Any, logged: Logged) -> Scoring:
         return xgboost.scoring(native, logged)
     prepare = _prepare(native, logged)
     if not hasattr(native, "predict"):
-        return _transformer(native, logged, prepare)
-    if hasattr(native, "classes_"):
-        return _classifier(native, logged, prepare)
-    return _other(native, logged, prepare)
+        made = _transformer(native, logged, prepare)
+    elif hasattr(native, "classes_"):
+        made = _classifier(native, logged, prepare)
+    else:
+        made = _other(native, logged, prepare)
+    if logged.takes_tensors:
+        return made
+    known = getattr(native, "feature_names_in_", None)
+    return replace(made, levels=levels_within(native, logged.names if known is None else list(map(str, known))))
 
 
 def label_type(classes: Any) -> str:

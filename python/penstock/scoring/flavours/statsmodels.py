@@ -41,7 +41,14 @@ def scoring(native: Any, logged: Logged) -> Scoring:
     def predict(table: pa.Table, _: Mapping[str, Any]) -> Mapping[str, Any]:
         return results.by_field(native.predict(columns.frame(table.select(order))), fields)
 
-    return Scoring(fields, predict)
+    return Scoring(fields, predict, levels=_levels(native, logged))
+
+
+def _levels(native: Any, logged: Logged) -> dict[str, Any]:
+    """The levels of a formula's terms that are an input as it is, or `C(input)`."""
+    factors = getattr(getattr(native.model.data, "model_spec", None), "factor_infos", {})
+    terms = {factor.name(): info.categories for factor, info in factors.items() if info.type == "categorical"}
+    return {name: terms[term] for name in logged.names for term in (name, f"C({name})") if term in terms}
 
 
 def _order(native: Any, logged: Logged) -> list[str]:

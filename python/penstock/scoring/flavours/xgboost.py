@@ -56,7 +56,9 @@ def scoring(native: Any, logged: Logged) -> Scoring:
             return booster.predict(features.dmatrix(table))
         return native.predict(features.batch(table), validate_features=False)
 
-    return Scoring(fields, lambda table, _: results.by_field(predict(table), fields), contributions=explain)
+    return Scoring(
+        fields, lambda table, _: results.by_field(predict(table), fields), contributions=explain, levels=features.levels
+    )
 
 
 def contributions(
@@ -106,6 +108,7 @@ def _classifier(native: Any, features: _Features, explain: Contributions | None)
         lambda table, _: classify(table),
         classes=tuple(str(each) for each in known),
         contributions=explain,
+        levels=features.levels,
     )
 
 
@@ -121,6 +124,7 @@ class _Features:
 
     Attributes:
         order: Of each feature, the number of its input.
+        levels: The categories that it was trained on, by input.
     """
 
     def __init__(self, booster: Any, logged: Logged) -> None:
@@ -129,6 +133,7 @@ class _Features:
         self._logged = logged
         count = booster.num_features()
         self.order = list(range(count))
+        self.levels: dict[str, list[Any]] = {}
         if logged.takes_tensors:
             self._check_tensor(count)
             return
@@ -147,6 +152,13 @@ class _Features:
                 fix="train on numbers, or on a frame whose text columns are of pandas' type category",
             )
         self._select = [each.name for each in inputs]
+        if self._categories:
+            known = booster.get_categories(export_to_arrow=True).to_arrow()
+            self.levels = {
+                each.name: levels.to_pylist()
+                for each, (_, levels) in zip(inputs, known, strict=True)
+                if levels is not None
+            }
 
     def batch(self, table: pa.Table) -> Any:
         """The features as an array, or as a frame if some are categories, whose values XGBoost finds in the model."""

@@ -30,13 +30,14 @@ def encoded(encoder: Any, columns: Sequence[Column]) -> list[Column]:
         where = f"{type(encoder).__name__} of input '{column.input}'"
         if not isinstance(column, Raw):
             raise NotLinear("an encoder comes after a scaler or an encoder", where=where)
-        width = _width(encoder, at)
-        made += _tables(encoder, at, column, slice(start, start + width), where)
-        start += width
+        end = start + width(encoder, at)
+        made += _tables(encoder, at, column, slice(start, end), where)
+        start = end
     return made
 
 
-def _width(encoder: Any, at: int) -> int:
+def width(encoder: Any, at: int) -> int:
+    """How many columns a fitted encoder makes of the one at this place."""
     if hasattr(encoder, "_n_features_outs"):  # one-hot: dropped and infrequent categories have no column
         return int(encoder._n_features_outs[at])
     if hasattr(encoder, "encodings_"):  # of targets: one column, or one a class

@@ -17,7 +17,8 @@ def from_statsmodels(results: Any, inputs: Sequence[str] | None = None) -> Formu
 
     Args:
         results: What `fit` gave, of a model made from arrays or frames; its column of ones is the intercept.
-        inputs: The names of the columns without that of ones; left out, those of the frame.
+        inputs: The names of the model's inputs: with that of the column of ones, as statsmodels takes them, where it is
+            an input like any other; or without it. Left out, those of the frame without it.
 
     Returns:
         The formula of `results.predict`, with classes 0 and 1 for a logit link.
@@ -43,11 +44,15 @@ def from_statsmodels(results: Any, inputs: Sequence[str] | None = None) -> Formu
         raise NotLinear(f"{name} is no linear model whose link a formula has")
     if inputs is None and not hasattr(model.data.orig_exog, "columns"):
         raise NotLinear("the model was made from arrays, without names of columns", fix="give `inputs`")
-    constant = model.data.const_idx
     weights = [float(each) for each in results.params]
-    intercept = weights.pop(constant) * float(model.exog[0, constant]) if constant is not None else 0.0
-    names = (
-        [str(each) for at, each in enumerate(model.exog_names) if at != constant] if inputs is None else list(inputs)
-    )
-    columns: list[Column] = [Raw(each) for each in names]
+    regressors = [str(each) for each in model.exog_names]
+    whole = inputs is not None and len(inputs) == len(weights)
+    constant = None if whole else model.data.const_idx
+    intercept = 0.0
+    if constant is not None:
+        intercept = weights.pop(constant) * float(model.exog[0, constant])
+        regressors.pop(constant)
+    names = regressors if inputs is None else list(inputs)
+    # As statsmodels' flavour has it: by name where both have the same, else by position.
+    columns: list[Column] = [Raw(each) for each in (regressors if sorted(regressors) == sorted(names) else names)]
     return formula(names, columns, [weights], [intercept], link, [0, 1] if link == "logistic" else [])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from penstock.scoring.contract import Description, Predictor
+from penstock.scoring.contract import Contributions, Description, Predictor
 from penstock.scoring.linear.formula import Formula, Levels, Numeric, UnknownLevel
 from penstock.scoring.linear.sql import unknown_level
 
@@ -28,9 +28,13 @@ def predictor(formula: Formula, description: Description) -> Predictor:
     def predict(table: pa.Table, params: Mapping[str, Any]) -> dict[str, Any]:
         del params  # a linear model has none
         raw = raw_scores(formula, table)
-        if formula.classes:
+        if description.classes:
             return {names[0]: _labels(formula, raw), "probabilities": _probabilities(formula, raw)}
-        values = np.exp(raw) if formula.link == "exp" else raw
+        if formula.link == "logistic":  # a model that names no classes gives P(second)
+            values = _probabilities(formula, raw)[:, 1:]
+        else:
+            with np.errstate(over="ignore"):  # infinity, as with the library
+                values = np.exp(raw) if formula.link == "exp" else raw
         if len(names) == len(formula.intercepts):
             return {name: _nullable(values[:, k]) for k, name in enumerate(names)}
         return {names[0]: values}
@@ -73,6 +77,21 @@ def contributions(formula: Formula, table: pa.Table, output: int = 0) -> tuple[f
     for name, added in _terms(formula, table):
         made[:, places[name]] += added[:, output]
     return formula.intercepts[output], made
+
+
+def explainer(formula: Formula) -> Contributions | None:
+    """The formula's `contributions` as `Loaded` has them; None where a row has several raw scores."""
+    if len(formula.intercepts) > 1:
+        return None
+    places = [formula.inputs.index(each) for each in formula.used]
+
+    def explain(table: pa.Table) -> tuple[Matrix, Matrix]:
+        base, of_used = contributions(formula, table)
+        made: Matrix = np.zeros((table.num_rows, len(formula.inputs)))
+        made[:, places] = of_used
+        return np.full(table.num_rows, base), made
+
+    return explain
 
 
 def _terms(formula: Formula, table: pa.Table) -> Iterator[tuple[str, Matrix]]:
