@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import EnvironmentProblem, InvalidRequestError, PenstockError, UnknownNameError, nearest
 from penstock.home import home
-from penstock.scoring.failures import ModelDoesNotLoad
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -116,7 +115,7 @@ def _of_java(message: str, text: str, error: Any, spark: SparkSession | None) ->
     if ours:
         return InvalidRequestError.from_text(ours.group(1))
     if "Traceback (most recent call last)" in text:
-        return of_traceback(text, spark)
+        return of_traceback(text)
     conflict = _CONFLICT.search(text)
     if conflict:
         return WriteConflict(
@@ -178,12 +177,11 @@ def no_space() -> EnvironmentProblem:
     )
 
 
-def of_traceback(text: str, spark: SparkSession | None = None) -> PenstockError:
+def of_traceback(text: str) -> PenstockError:
     """The error at the end of a Python traceback, with the last place in it that is the user's.
 
     Args:
         text: Text in which a traceback stands, as a worker sends it.
-        spark: The session that ran the statement, which knows the models that are live.
     """
     trace = text.rpartition("Traceback (most recent call last):\n")[2]
     frames = list(_FRAME.finditer(trace))
@@ -192,8 +190,7 @@ def of_traceback(text: str, spark: SparkSession | None = None) -> PenstockError:
     raised = re.split(r"\n\n|\n\tat |\s*SQLSTATE: ", re.sub(r"\A(?: {4}.*\n)+", "", ending))[0].strip()
     kind, _, message = raised.partition(": ")
     if kind.startswith("penstock."):
-        shown = PenstockError.from_text(message)
-        return _of_model(shown, spark) if kind.endswith(ModelDoesNotLoad.__name__) and spark else shown
+        return PenstockError.from_text(message)
     ours = [f for f in frames if "/penstock/" in f["file"]]
     users = [f for f in frames if "site-packages" not in f["file"] and f not in ours]
     if ours and not users:
@@ -204,15 +201,6 @@ def of_traceback(text: str, spark: SparkSession | None = None) -> PenstockError:
         where=f"{place['file']}, line {place['line']}" if place else "",
         fix="mend the function, or keep from it the rows that it cannot take",
     )
-
-
-def _of_model(error: PenstockError, spark: SparkSession) -> PenstockError:
-    """A worker knows the folder only: with the name and version that are live from there."""
-    from penstock.registry.alias_table import model_at
-
-    live = model_at(spark, error.where)
-    what = error.what.replace("the model", f"version {live[1]} of model '{live[0]}'", 1) if live else error.what
-    return ModelDoesNotLoad(what, where=error.where, fix=error.fix)
 
 
 def _known(kind: str, name: str, spark: SparkSession | None) -> Iterable[str]:

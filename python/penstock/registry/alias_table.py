@@ -61,15 +61,6 @@ def aliases_in(table: Any) -> Mapping[tuple[str, str], Version]:
     return {(row["model"], row["alias"]): _alias(row).version for row in table.collect()}
 
 
-def model_at(spark: Any, source: str) -> tuple[str, int] | None:
-    """The model and version that an alias has from the folder `source`; None when there is none."""
-    if not spark.catalog.tableExists(ALIASES):
-        return None
-    match = exp.column("source").eq(source).sql("spark")
-    rows = spark.table(ALIASES).where(match).select("model", "version").take(1)
-    return (rows[0]["model"], int(rows[0]["version"])) if rows else None
-
-
 def swap(spark: Any, version: Version, alias: str, *, expected: int | None, reason: str) -> bool:
     """Let an alias point to a version, in one commit, if it still points to `expected`; whether it does now."""
     from delta.tables import DeltaTable

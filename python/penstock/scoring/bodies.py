@@ -169,6 +169,7 @@ def _workers(function: Function, versions: list[Held], shadow: Held | None, argu
         )
     asked: dict[str, Any] = {
         "function": function.name,
+        "model": function.model,
         "parts": list(function.parts(description)),
         "returns": function.type(description),
         "top": function.top,

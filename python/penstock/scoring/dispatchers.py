@@ -49,6 +49,7 @@ class Call:
         """
         scoring = Scoring(
             told["function"],
+            told["model"],
             tuple(told["parts"]),
             kind,
             **{key: told[key] for key in ("top", "on_null", "on_unknown", "on_error")},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.errors import InvalidRequestError, PenstockError
 from penstock.scoring import policies
 from penstock.scoring.contract import Description, Input, Loaded
-from penstock.scoring.failures import ModelFailed
+from penstock.scoring.failures import ModelDoesNotLoad, ModelFailed
 from penstock.scoring.live import Live
 from penstock.scoring.memory import Models
 from penstock.scoring.returns import BASE, CONTRIBUTIONS, ERROR, SHADOW, VARIANT, VERSION, combined, part_values
@@ -28,6 +29,7 @@ class Scoring:
 
     Attributes:
         function: Its name, for errors.
+        model: The registered model's name, for errors.
         parts: What it returns.
         type: The Arrow type of the result.
         top: How many classes the part `top` lists.
@@ -39,6 +41,7 @@ class Scoring:
     """
 
     function: str
+    model: str
     parts: tuple[str, ...]
     type: pa.DataType
     top: int = 3
@@ -77,13 +80,26 @@ def score(asked: Scoring, models: Models, *arguments: pa.Array) -> pa.Array:
     values: dict[str, Any] = _versions(asked, live, present)
     outcome = _Outcome(asked, len(features))
     for text, rows in _groups(asked, live, present):
-        _score_rows(asked, models, text, rows, features, params, outcome)
+        with _telling(asked, text):
+            _score_rows(asked, models, text, rows, features, params, outcome)
     if asked.shadowed:
         shadow = _Outcome(_shadow_of(asked), len(features))
         for text, rows in _groups(asked, more.pop(0), present):
-            _score_rows(shadow.asked, models, text, rows, features, params, shadow)
+            with _telling(asked, text):
+                _score_rows(shadow.asked, models, text, rows, features, params, shadow)
         values[SHADOW] = shadow.result()
     return outcome.result(values)
+
+
+@contextmanager
+def _telling(asked: Scoring, text: str) -> Iterator[None]:
+    """What a version's own code and files raise within says which version it is."""
+    try:
+        yield
+    except (ModelDoesNotLoad, ModelFailed) as error:
+        version = f"version {Live.parse(text).version} of model '{asked.model}'"
+        what = error.what.replace("the model", version, 1)
+        raise type(error)(what, where=error.where, near=error.near, fix=error.fix) from error
 
 
 def _versions(asked: Scoring, live: pa.Array, present: np.ndarray[Any, Any]) -> dict[str, pa.Array]:
@@ -108,7 +124,7 @@ def _shadow_of(asked: Scoring) -> Scoring:
     """The shadow gives the first part; a row that it cannot score is no error of the function."""
     position = asked.parts.index(SHADOW)
     kind = asked.type.field(position).type
-    return Scoring(f"{asked.function}, shadow", (asked.parts[0],), kind, asked.top, on_error="skip")
+    return Scoring(f"{asked.function}, shadow", asked.model, (asked.parts[0],), kind, asked.top, on_error="skip")
 
 
 def _groups(asked: Scoring, live: pa.Array, present: np.ndarray[Any, Any]) -> list[tuple[str, np.ndarray[Any, Any]]]:

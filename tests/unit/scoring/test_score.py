@@ -50,10 +50,10 @@ def batch(*a: float | None, live: str | list[str] = CHAMPION) -> tuple[pa.Array,
 
 
 def asked(**policies: Any) -> Scoring:
-    return Scoring("f", ("prediction", "error", "version"), WITH_ERROR, on_error="skip", **policies)
+    return Scoring("f", "m", ("prediction", "error", "version"), WITH_ERROR, on_error="skip", **policies)
 
 
-PLAIN = Scoring("f", ("prediction",), pa.float64())
+PLAIN = Scoring("f", "m", ("prediction",), pa.float64())
 
 
 def test_inputs_are_found_by_name_and_others_are_left_alone() -> None:
@@ -91,7 +91,11 @@ def test_rows_that_fail_stand_alone_and_no_row_moves(rows: int, seed: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("bad", "message"), [(-1.0, "no -1, please"), (-2.0, "1 of 2 rows of a batch: the model gave NaN")]
+    ("bad", "message"),
+    [
+        (-1.0, "version 1 of model 'm' failed: ValueError: no -1, please"),
+        (-2.0, "1 of 2 rows of a batch: the model gave NaN"),
+    ],
 )
 def test_without_a_policy_a_row_that_fails_ends_the_query(bad: float, message: str) -> None:
     with pytest.raises(PenstockError, match=message):
@@ -167,7 +171,7 @@ def test_a_null_that_the_call_gives_counts_even_where_it_is_not_read() -> None:
 
 def test_a_shadow_scores_every_row_and_its_failures_are_its_own() -> None:
     kind = pa.struct([("prediction", pa.float64()), ("shadow", pa.float64())])
-    shadowed = Scoring("f", ("prediction", "shadow"), kind, shadowed=True)
+    shadowed = Scoring("f", "m", ("prediction", "shadow"), kind, shadowed=True)
     live, features = batch(1.0, 3.0)
     given = score(shadowed, models(), live, features, pa.array([OTHER, OTHER])).to_pylist()
     assert given == [{"prediction": 10.0, "shadow": 20.0}, {"prediction": 30.0, "shadow": 60.0}]
@@ -179,7 +183,7 @@ def test_params_are_the_calls_own_or_their_defaults() -> None:
     def added(table: pa.Table, params: dict[str, Any]) -> dict[str, Any]:
         return {"prediction": table["a"].to_numpy() + params["plus"]}
 
-    with_params = Scoring("f", ("prediction",), pa.float64(), params=True)
+    with_params = Scoring("f", "m", ("prediction",), pa.float64(), params=True)
     held = models(added, described)
     assert score(with_params, held, *batch(1.0, 2.0), pa.array([{"plus": 1.0}] * 2)).to_pylist() == [2.0, 3.0]
     assert score(with_params, held, *batch(1.0, 2.0), pa.array([{"plus": 1.0}, {"plus": 2.0}])).to_pylist() == [
@@ -205,9 +209,9 @@ def test_classes() -> None:
 
     held = models(predict, described)
     tops = pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float64())]))
-    given = score(Scoring("f", ("top",), tops, top=2), held, *batch(1.0, 2.0)).to_pylist()
+    given = score(Scoring("f", "m", ("top",), tops, top=2), held, *batch(1.0, 2.0)).to_pylist()
     assert [[each["label"] for each in row] for row in given] == [["yes", "no"], ["no", "yes"]]
-    named = score(Scoring("f", ("probabilities",), pa.map_(pa.string(), pa.float64())), held, *batch(1.0, 2.0))
+    named = score(Scoring("f", "m", ("probabilities",), pa.map_(pa.string(), pa.float64())), held, *batch(1.0, 2.0))
     assert dict(named.to_pylist()[0]) == {"no": 0.25, "yes": 0.5, "so": 0.25}
 
 
