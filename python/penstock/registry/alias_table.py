@@ -15,7 +15,7 @@ from penstock.scoring.functions import ALIASES, BODIES, FUNCTIONS, SCHEMA
 _COLUMNS = (
     "model STRING NOT NULL, alias STRING NOT NULL, version INT NOT NULL, source STRING NOT NULL,"
     " digest STRING NOT NULL, engine STRING NOT NULL, proof STRING, run_id STRING,"
-    " inputs ARRAY<STRING>, description STRING, words STRING, reason STRING"
+    " inputs ARRAY<STRING>, description STRING, words STRING, differences ARRAY<STRING>, reason STRING"
 )
 
 
@@ -76,6 +76,7 @@ def swap(spark: Any, version: Version, alias: str, *, expected: int | None, reas
         [each.name for each in version.description.inputs],
         json.dumps(version.description.as_json()),
         version.words,
+        list(version.differences),
         reason,
     )
     # A DataFrame may hold NULL anywhere; the table says where none may be.
@@ -105,5 +106,6 @@ def _alias(row: Any) -> Alias:
         row["words"] or "",
         row["engine"],
         tuple(json.loads(row["proof"] or "[]")),
+        tuple(row["differences"] or ()),
     )
     return Alias(version, row["alias"])

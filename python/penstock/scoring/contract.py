@@ -113,6 +113,7 @@ class Loaded:
             raw margin, within the library's precision (float32 for XGBoost). None where it can not, or where a row
             has more than one margin.
         native: The library's own object, for engines that read it; None where there is none to read.
+        ended: Whether it can score no more, and has to be loaded again: that of a process of its own.
     """
 
     description: Description
@@ -120,3 +121,4 @@ class Loaded:
     size: int
     contributions: Contributions | None = None
     native: Any = None
+    ended: Callable[[], bool] = lambda: False

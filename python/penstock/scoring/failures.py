@@ -11,3 +11,7 @@ class ModelDoesNotLoad(PenstockError):
 
 class ModelFailed(PenstockError):
     """A model raised an error for a batch of rows, or gave what its description does not promise."""
+
+
+class ModelEnded(PenstockError):
+    """The process of an isolated model ended while it was asked. No policy of rows covers that: the query fails."""
