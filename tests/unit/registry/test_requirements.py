@@ -51,6 +51,7 @@ def test_what_is_here_as_wanted_is_no_difference(tmp_path: Path) -> None:
         ("absent==1; python_version < '3'\nscores==2; python_version > '3'", ["scores==2, here 1.9.1"]),
         ("pre==2.0", ["pre==2.0, here 2.0rc1"]),
         ("pre>=2.0rc1", []),
+        ("pre>=1.0", []),
         ("cuda==2.1.0", []),
         ("cuda==2.1.0+cu118", ["cuda==2.1.0+cu118, here 2.1.0+cpu"]),
         ("scores[gpu]", ["absent>=3, not installed here", "cuda<2, here 2.1.0+cpu"]),

@@ -170,6 +170,7 @@ values = st.one_of(
     st.lists(st.floats(), max_size=5).map(lambda v: np.array(v, "float64")),
     st.lists(st.floats(width=32), max_size=5).map(lambda v: np.array(v, "float32")),
     st.lists(st.integers(-(2**63), 2**63 - 1), max_size=5).map(lambda v: np.array(v, "int64")),
+    st.lists(st.integers(0, 9), max_size=3).map(lambda v: pa.array([*v, None], pa.int32())),
     st.lists(st.booleans(), max_size=5).map(lambda v: np.array(v, bool)),
     st.tuples(st.integers(0, 4), st.integers(1, 3)).map(np.ones),
     st.lists(st.none() | st.text(max_size=3), max_size=5).map(lambda v: pa.array(v, pa.string())),
