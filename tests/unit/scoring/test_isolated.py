@@ -115,6 +115,27 @@ def test_it_gives_and_fails_as_in_the_session(
     assert not isolated.ended()
 
 
+def test_probabilities_and_contributions_are_those_of_the_session(environment: Path, tmp_path: Path) -> None:
+    import lightgbm
+    from mlflow.models import infer_signature
+
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    native = lightgbm.LGBMClassifier(n_estimators=3, min_child_samples=5, verbose=-1, n_jobs=1).fit(frame, frame.a > 0)
+    signature = infer_signature(frame, native.predict(frame))
+    mlflow.lightgbm.save_model(native, str(tmp_path / "m"), signature=signature, pip_requirements=["mlflow"])
+    isolated, here = load_isolated(environment, tmp_path / "m"), load(str(tmp_path / "m"))
+    assert isolated.description == here.description
+    table = pa.Table.from_pandas(frame)
+    given, expected = (each.predict(table, {}) for each in (isolated, here))
+    assert given.keys() == expected.keys()
+    for name in given:
+        np.testing.assert_array_equal(given[name], expected[name])
+    assert isolated.contributions is not None
+    assert here.contributions is not None
+    for one, other in zip(isolated.contributions(table), here.contributions(table), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_what_a_model_prints_is_no_answer(isolated: Loaded) -> None:
     assert isolated.predict(rows(PRINTS, 1.0), {})["prediction"].tolist() == [-10.0, 10.0]
 
