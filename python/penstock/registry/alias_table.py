@@ -17,7 +17,8 @@ from penstock.scoring.linear.formula import Formula
 _COLUMNS = (
     "model STRING NOT NULL, alias STRING NOT NULL, version INT NOT NULL, source STRING NOT NULL,"
     " digest STRING NOT NULL, engine STRING NOT NULL, proof STRING, formula STRING, run_id STRING,"
-    " inputs ARRAY<STRING>, used ARRAY<STRING>, description STRING, words STRING, reason STRING"
+    " inputs ARRAY<STRING>, used ARRAY<STRING>, description STRING, words STRING, differences ARRAY<STRING>,"
+    " reason STRING"
 )
 
 
@@ -79,6 +80,7 @@ def swap(spark: Any, version: Version, alias: str, *, expected: int | None, reas
         list(version.used),
         json.dumps(version.description.as_json()),
         version.words,
+        list(version.differences),
         reason,
     )
     # A DataFrame may hold NULL anywhere; the table says where none may be.
@@ -97,18 +99,18 @@ def swap(spark: Any, version: Version, alias: str, *, expected: int | None, reas
 
 
 def _alias(row: Any) -> Alias:
-    description = Description.from_json(json.loads(row["description"]))
     version = Version(
-        row["model"],
-        int(row["version"]),
-        row["source"],
-        row["digest"],
-        row["run_id"],
-        description,
-        row["words"] or "",
-        row["engine"],
-        tuple(json.loads(row["proof"] or "[]")),
-        tuple(row["used"]),
-        None if row["formula"] is None else Formula.from_data(json.loads(row["formula"])),
+        model=row["model"],
+        version=int(row["version"]),
+        source=row["source"],
+        digest=row["digest"],
+        run_id=row["run_id"],
+        description=Description.from_json(json.loads(row["description"])),
+        words=row["words"] or "",
+        engine=row["engine"],
+        proof=tuple(json.loads(row["proof"] or "[]")),
+        used=tuple(row["used"]),
+        formula=None if row["formula"] is None else Formula.from_data(json.loads(row["formula"])),
+        differences=tuple(row["differences"]),
     )
     return Alias(version, row["alias"])

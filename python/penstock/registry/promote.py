@@ -10,11 +10,21 @@ from penstock.registry import mlflow_store
 from penstock.registry.alias_table import alias_of, ensure_tables, swap
 from penstock.registry.functions import check_function, functions_of, publish_function
 from penstock.registry.versions import registered
+from penstock.scoring.declared import ISOLATED, LOCAL
 
 CHAMPION = "champion"
 
 
-def promote(spark: Any, model: str, version: int, *, expected: int | None, reason: str, alias: str = CHAMPION) -> None:
+def promote(
+    spark: Any,
+    model: str,
+    version: int,
+    *,
+    expected: int | None,
+    reason: str,
+    alias: str = CHAMPION,
+    environment: str | None = None,
+) -> None:
     """Let `alias` of `model` point to `version`.
 
     The Delta row moves in one commit, and only if it still points to `expected`: from then on statements use the new
@@ -27,6 +37,8 @@ def promote(spark: Any, model: str, version: int, *, expected: int | None, reaso
         expected: The version that is live now; None when there is none yet.
         reason: Why it moves, for the table's history.
         alias: The alias to move.
+        environment: `isolated` for an environment of the version's own, `local` for the session's libraries; when None,
+            what a declared function of the alias says.
 
     Raises:
         InvalidRequestError: when the alias points to another version than `expected` by now.
@@ -34,7 +46,7 @@ def promote(spark: Any, model: str, version: int, *, expected: int | None, reaso
         PenstockError: when the version does not load, or does not give what a declared function returns.
     """
     ensure_tables(spark)
-    new = registered(spark, model, version)
+    new = registered(spark, model, version, environment=environment or _declared_environment(spark, model, alias))
     held = live_version(spark, model, alias)
     if held != expected:
         raise InvalidRequestError(
@@ -75,3 +87,8 @@ def live_version(spark: Any, model: str, alias: str = CHAMPION) -> int | None:
     """The version that `alias` of `model` points to, None when it points to none."""
     held = alias_of(spark, model, alias)
     return None if held is None else held.version.version
+
+
+def _declared_environment(spark: Any, model: str, alias: str) -> str:
+    declared = {f.environment for f in functions_of(spark, model) if alias in f.aliases}
+    return ISOLATED if ISOLATED in declared else LOCAL

@@ -12,7 +12,7 @@ from penstock.registry.alias_table import alias_of, ensure_tables, swap
 from penstock.registry.functions import declare
 from penstock.registry.promote import promote, publish
 from penstock.registry.versions import registered, version_of_alias
-from penstock.scoring.declared import Function, parse_function
+from penstock.scoring.declared import ISOLATED, LOCAL, Function, parse_function
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def sync(
     """Make the functions that a node declares, and drop those that it declares no more.
 
     An alias that points to nothing here follows MLflow's own, if that points to a version; a pinned version is
-    registered. A function of an alias without a version is made as soon as one goes live.
+    registered. A function of an alias without a version is made as soon as one goes live. A version that is declared
+    isolated, and is not, becomes so.
 
     Args:
         spark: The session that holds the tables.
@@ -85,27 +86,32 @@ def sync(
     """
     functions = parse_functions(declared, model=model, where=where)
     ensure_tables(spark)
-    for function in functions:
-        others = ([function.canary.alias] if function.canary else []) + ([function.shadow] if function.shadow else [])
-        for alias in (function.alias, *others):
-            _bring(spark, function.model, alias)
+    isolated = {(f.model, alias) for f in functions if f.environment == ISOLATED for alias in f.aliases}
+    for of_model, alias in dict.fromkeys((f.model, alias) for f in functions for alias in f.aliases):
+        _bring(spark, of_model, alias, ISOLATED if (of_model, alias) in isolated else LOCAL)
     declare(spark, functions, declared_by)
     for of_model, alias in sorted({(function.model, function.alias) for function in functions}):
         publish(spark, of_model, alias)
     return [_synced(spark, function, declared_by) for function in functions]
 
 
-def _bring(spark: Any, model: str, alias: str) -> None:
+def _bring(spark: Any, model: str, alias: str, environment: str) -> None:
     """Let an alias that points to nothing yet point to the version that it is pinned to, or has in MLflow."""
-    if alias_of(spark, model, alias) is not None:
+    held = alias_of(spark, model, alias)
+    if held is not None:
+        if environment == ISOLATED and not held.version.isolated:
+            number = held.version.version
+            new = registered(spark, model, number, environment=environment)
+            swap(spark, new, alias, expected=number, reason="declared isolated")
         return
     pinned = re.fullmatch(r"v(\d+)", alias)
     if pinned:
-        swap(spark, registered(spark, model, int(pinned.group(1))), alias, expected=None, reason="pinned by a function")
+        new = registered(spark, model, int(pinned.group(1)), environment=environment)
+        swap(spark, new, alias, expected=None, reason="pinned by a function")
         return
     version = version_of_alias(model, alias)
     if version is not None:
-        promote(spark, model, version, expected=None, reason="as in MLflow", alias=alias)
+        promote(spark, model, version, expected=None, reason="as in MLflow", alias=alias, environment=environment)
 
 
 def _synced(spark: Any, function: Function, declared_by: str) -> Synced:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -11,13 +12,21 @@ from typing import Any
 
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.registry import mlflow_store
+from penstock.registry.environment import environment_for
 from penstock.registry.model_files import store_files
+from penstock.registry.requirements import Difference, differences
 from penstock.scoring.contract import Description
+from penstock.scoring.declared import ISOLATED, LOCAL
+from penstock.scoring.failures import ModelDoesNotLoad
 from penstock.scoring.faster import LINEAR, formula_of
+from penstock.scoring.isolated.process import engine_of_environment, environment_of_engine, load_isolated
 from penstock.scoring.linear.formula import Formula
 from penstock.scoring.live import Held, Live, digest_of
 
+_log = logging.getLogger(__name__)
+
 REGISTRIES = "PENSTOCK_REGISTRIES"
+_APART = "To score it with its own, declare environment: isolated in a function of it, or promote it with that"
 
 
 @dataclass(frozen=True)
@@ -32,10 +41,11 @@ class Version:
         run_id: The run of MLflow that made it, if one is known.
         description: What it takes and gives.
         words: What a score means, for people.
-        engine: What scores it: its library, or what was proven equal to it and costs less.
+        engine: What scores it: its library, what was proven equal to it and costs less, or an environment of its own.
         proof: The evidence for that, of each engine.
         used: The inputs that the engine reads, in order.
         formula: The linear formula, where that is what scores it.
+        differences: What the session that registered it had not as it requires it, in words.
     """
 
     model: str
@@ -49,6 +59,12 @@ class Version:
     proof: tuple[Mapping[str, Any], ...]
     used: tuple[str, ...]
     formula: Formula | None = None
+    differences: tuple[str, ...] = ()
+
+    @property
+    def isolated(self) -> bool:
+        """Whether it is scored in an environment of its own."""
+        return environment_of_engine(self.engine) is not None
 
     def held(self, alias: str) -> Held:
         """The version as an alias of the model has it."""
@@ -56,13 +72,16 @@ class Version:
         return Held(live, self.description, self.used, self.formula)
 
 
-def registered(spark: Any, model: str, version: int) -> Version:
+def registered(spark: Any, model: str, version: int, *, environment: str = LOCAL) -> Version:
     """Bring a version of MLflow's registry beside the tables, and describe it; nothing is live by that.
+
+    What the version requires and this session has otherwise is logged as a warning.
 
     Args:
         spark: A session that can write to the lakehouse.
         model: The registered name.
         version: Its number.
+        environment: `isolated` for an environment of its own, which is made now; `local` for this session's libraries.
 
     Raises:
         UnknownNameError: when there is no such model or version.
@@ -71,9 +90,8 @@ def registered(spark: Any, model: str, version: int) -> Version:
     """
     import mlflow
 
-    from penstock.scoring.flavours.load import load
-    from penstock.scoring.proof import choose
-
+    if environment not in (LOCAL, ISOLATED):
+        raise UnknownNameError.of("environment", environment, (LOCAL, ISOLATED), where=f"model {model}")
     store = mlflow_store.client()
     _allowed(mlflow.get_registry_uri())
     try:
@@ -83,24 +101,58 @@ def registered(spark: Any, model: str, version: int) -> Version:
         raise _unknown(store, model, version) from None
     with tempfile.TemporaryDirectory() as folder:
         local = Path(mlflow.artifacts.download_artifacts(logged, dst_path=folder if "://" in logged else None))
-        loaded = load(str(local))
-        choice = choose(loaded)
+        differing = differences(local)
+        if environment == ISOLATED:
+            scored = _isolated(local)
+        else:
+            scored = _local(local, f"version {version} of model '{model}'", differing)
         digest = digest_of(local)
         words = mlflow_store.description_of(str(local))
         source = store_files(spark, model, version, local)
     return Version(
-        model,
-        version,
-        source,
-        digest,
-        found.run_id,
-        loaded.description,
-        words,
-        choice.engine,
-        tuple(choice.as_json()),
-        choice.used,
-        formula_of(loaded) if choice.engine == LINEAR else None,
+        model=model,
+        version=version,
+        source=source,
+        digest=digest,
+        run_id=found.run_id,
+        words=words,
+        differences=tuple(map(str, differing)),
+        **scored,
     )
+
+
+def _isolated(folder: Path) -> dict[str, Any]:
+    environment = environment_for(folder)
+    loaded = load_isolated(environment, folder)
+    return {
+        "description": loaded.description,
+        "engine": engine_of_environment(environment),
+        "proof": (),
+        "used": loaded.used,
+    }
+
+
+def _local(folder: Path, who: str, differing: tuple[Difference, ...]) -> dict[str, Any]:
+    from penstock.scoring.flavours.load import load
+    from penstock.scoring.proof import choose
+
+    told = "; ".join(map(str, differing))
+    if differing:
+        _log.warning("%s requires other libraries than this session has: %s. %s", who, told, _APART)
+    try:
+        loaded = load(str(folder))
+    except ModelDoesNotLoad as error:
+        if not differing:
+            raise
+        raise ModelDoesNotLoad(f"{error.what}; it requires {told}", where=error.where, fix=_APART) from error
+    choice = choose(loaded)
+    return {
+        "description": loaded.description,
+        "engine": choice.engine,
+        "proof": tuple(choice.as_json()),
+        "used": choice.used,
+        "formula": formula_of(loaded) if choice.engine == LINEAR else None,
+    }
 
 
 def version_of_alias(model: str, alias: str) -> int | None:

@@ -126,6 +126,7 @@ class Loaded:
             has more than one margin.
         native: The library's own object, for engines that read it; None where there is none to read.
         unused: The names of the inputs that `predict` does not read, whatever is in their columns.
+        ended: Whether it can score no more, and has to be loaded again: that of a process of its own.
     """
 
     description: Description
@@ -134,6 +135,7 @@ class Loaded:
     contributions: Contributions | None = None
     native: Any = None
     unused: frozenset[str] = frozenset()
+    ended: Callable[[], bool] = lambda: False
 
     @property
     def used(self) -> tuple[str, ...]:

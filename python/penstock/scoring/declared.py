@@ -12,11 +12,13 @@ from penstock.errors import InvalidDefinitionError, UnknownNameError
 from penstock.scoring.contract import Description
 from penstock.scoring.returns import ERROR, SHADOW, returned_type, usual_part
 
+LOCAL, ISOLATED = "local", "isolated"
 # Not `null`, which YAML reads as nothing.
 _CHOICES = {
     "on_null": ("model", "skip", "error"),
     "on_unknown": ("model", "skip", "error"),
     "on_error": ("fail", "skip"),
+    "environment": (LOCAL, ISOLATED),
 }
 _KEYS = ("name", "model", "alias", "version", "returns", "top", *_CHOICES, "canary", "shadow", "as_of", "description")
 
@@ -54,6 +56,7 @@ class Function:
         shadow: An alias that scores all rows too, for the part `shadow`.
         as_of: The instant whose alias table is read (`VERSION AS OF` by time); the present one when empty.
         description: What it returns, for people; the model's own words when empty.
+        environment: Whose libraries score: the session's, or those of an environment of the version's own.
     """
 
     name: str
@@ -68,10 +71,17 @@ class Function:
     shadow: str = ""
     as_of: str = ""
     description: str = ""
+    environment: str = LOCAL
 
     def as_json(self) -> dict[str, Any]:
         """For a JSON text; `parse_function` reads it."""
         return {key: value for key, value in asdict(self).items() if value not in (None, "", ())}
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """All aliases whose versions score for it."""
+        others = [self.canary.alias if self.canary else "", self.shadow]
+        return (self.alias, *filter(None, others))
 
     @property
     def where(self) -> str:

@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 
 from penstock.scoring.contract import Loaded
 from penstock.scoring.failures import ModelDoesNotLoad
+from penstock.scoring.isolated.process import environment_of_engine, load_isolated
 from penstock.scoring.live import Live, digest_of
 from penstock.scoring.memory import Models
 from penstock.scoring.score import Scoring, score
@@ -117,15 +118,12 @@ def load_live(live: Live) -> Loaded:
     Raises:
         ModelDoesNotLoad: when its files are missing, damaged or others.
     """
-    import mlflow
-
-    from penstock.scoring.faster import engine_of
-    from penstock.scoring.flavours.load import load
-
     fix = "register it anew from its training node, or let the alias point to another version"
     parsed = urlparse(live.source)
     folder = Path(url2pathname(parsed.path)) if parsed.scheme in ("", "file") else None
     if folder is None:
+        import mlflow
+
         folder = Path(mlflow.artifacts.download_artifacts(live.source))
     if not folder.is_dir():
         raise ModelDoesNotLoad("the model does not load: its files are not there", where=live.source, fix=fix)
@@ -135,6 +133,12 @@ def load_live(live: Live) -> Loaded:
             where=live.source,
             fix=fix,
         )
+    environment = environment_of_engine(live.engine)
+    if environment is not None:
+        return load_isolated(environment, folder)
+    from penstock.scoring.faster import engine_of
+    from penstock.scoring.flavours.load import load
+
     return engine_of(load(str(folder)), live.engine)
 
 

@@ -15,6 +15,10 @@ class ModelFailed(PenstockError):
     """A model raised an error for a batch of rows, or gave what its description does not promise."""
 
 
+class ModelEnded(PenstockError):
+    """The process of an isolated model ended while it was asked. No policy of rows covers that: the query fails."""
+
+
 def said(error: Exception) -> str:
     """What a library says, as part of a message."""
     return f"{type(error).__name__}: {str(error)[:_LONGEST]}"

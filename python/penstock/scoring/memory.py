@@ -49,6 +49,9 @@ class Models:
         key = f"{live.engine}|{live.digest}|{live.source}"
         with self._lock:
             found = self._held.get(key)
+            if found is not None and found.ended():
+                del self._held[key]
+                found = None
             if found is None:
                 found = self._load(live)
                 self._make_room(found.size, live.source)

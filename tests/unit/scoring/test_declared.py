@@ -41,9 +41,15 @@ def test_types(declared: dict[str, Any], description: Description, expected: str
     assert parse_function(declared, model="m").type(description) == expected
 
 
+def test_all_aliases_that_score_for_a_function() -> None:
+    assert parse_function({}, model="m").aliases == ("champion",)
+    split = {"alias": "new", "canary": {"alias": "ch", "share": 0.1}, "shadow": "old", "returns": ["label", "shadow"]}
+    assert parse_function(split, model="m").aliases == ("new", "ch", "old")
+
+
 def test_what_is_stored_is_what_was_declared() -> None:
     for declared in (
-        {"name": "f", "version": 3},
+        {"name": "f", "version": 3, "environment": "isolated"},
         {
             "returns": ["label", "version"],
             "on_null": "skip",
@@ -104,6 +110,7 @@ def test_workers_get_what_is_used_and_what_a_policy_looks_at(
         ({"version": "3"}, "version is '3'"),
         ({"version": True, "alias": "champion"}, "and alias 'champion'"),
         ({"top": 0}, "top is 0"),
+        ({"environment": "isolate"}, "environment is 'isolate'(.|\n)*local, isolated"),
         ({"shadow": "challenger"}, "and the part that shows it"),
         ({"canary": {"alias": "ch", "share": 1.5}}, "share of the canary is 1.5"),
         ({"canary": "ch"}, "canary is 'ch'"),
