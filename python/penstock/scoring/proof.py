@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.scoring.contract import Description, Loaded
 from penstock.scoring.faster import LIBRARY, candidates, last_step, order_of
+from penstock.scoring.spark_ml.opened import SPARK_ML, Opened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +64,8 @@ def choose(loaded: Loaded, engines: Mapping[str, Loaded] | None = None) -> Choic
         loaded: The version, scored by its library.
         engines: Those to try; all that can be made of the version when None.
     """
+    if isinstance(loaded.native, Opened):
+        return Choice(SPARK_ML, ())  # what scores are the pipeline's own expressions: there is nothing to compare
     provable = all(each.type in (*_NUMBERS, "STRING") for each in loaded.description.inputs)
     others = (candidates(loaded) if engines is None else engines) if provable else {}
     if not others:
