@@ -16,6 +16,7 @@ from penstock.engines.builders import (
     type_of,
     value_of,
 )
+from penstock.engines.spark_ml import SparkMl
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.scoring.functions import BODIES, CALL, SCHEMA, SCORE
 from penstock.scoring.predict import Argument, Parameter, has_star, place_arguments, wrong_type
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 def promote_predict(spark: SparkSession) -> None:
     """Make `predict` and what lies under it known to every session of this Spark."""
-    for kind in (_Predict, _Call, _Score):
+    for kind in (_Predict, _Call, _Score, SparkMl):
         promote_builder(spark, kind)
 
 

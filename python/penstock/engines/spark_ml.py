@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from penstock.engines.builders import Builder, text_in
+from penstock.errors import InvalidRequestError
 from penstock.scoring.contract import Loaded
 from penstock.scoring.live import Live
+from penstock.scoring.spark_ml.body import SCORE_IN_PLAN
 from penstock.scoring.spark_ml.opened import SPARK_ML, Opened
 from penstock.scoring.spark_ml.parts import Asked
 from penstock.scoring.spark_ml.plan import Expression
 
 _T = TypeVar("_T")
+
+
+class SparkMl(Builder):
+    """The body of a function whose version is a pipeline of Spark ML."""
+
+    name = SCORE_IN_PLAN
+    usage = f"{SCORE_IN_PLAN}(asked, live, input, …) - Scores a row; call its function in the schema ml instead."
+
+    def expression(self, arguments: list[Any]) -> Any:
+        asked, live = (text_in(each) for each in arguments[:2]) if len(arguments) > 1 else (None, None)
+        if asked is None or live is None:
+            raise InvalidRequestError(
+                f"{SCORE_IN_PLAN}() is no function to call", where=SCORE_IN_PLAN, fix="predict(…)"
+            )
+        told = json.loads(asked)
+        names = told.pop("inputs")
+        call = Asked(**{**told, "parts": tuple(told["parts"])})
+        return scored(self.jvm, call, Live.parse(live), dict(zip(names, arguments[2:], strict=True)))
 
 
 def scored(jvm: Any, asked: Asked, live: Live, arguments: Mapping[str, Any]) -> Any:

@@ -14,6 +14,9 @@ from penstock.registry.alias_table import Alias, alias_of, ensure_tables
 from penstock.registry.versions import Version
 from penstock.scoring.declared import Function, parse_function
 from penstock.scoring.functions import BODIES, FUNCTIONS, facade, function_name, quoted, worker_body
+from penstock.scoring.live import Live
+from penstock.scoring.spark_ml.body import plan_body
+from penstock.scoring.spark_ml.opened import SPARK_ML
 
 
 def declare(spark: Any, functions: Iterable[Function], declared_by: str) -> None:
@@ -78,7 +81,11 @@ def publish_function(spark: Any, function: Function, version: Version) -> None:
         PenstockError: when the version does not give what the function returns, or another alias of the function takes
             other inputs.
     """
-    body = worker_body(function, version.description)
+    if version.engine == SPARK_ML:
+        live = Live(function.alias, version.version, version.engine, version.digest, version.source)
+        body = plan_body(function, version.description, live)
+    else:
+        body = worker_body(function, version.description)
     _check_others(spark, function, version)
     spark.sql(body.statement)
     words = function.description or version.words
