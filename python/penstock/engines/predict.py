@@ -16,6 +16,7 @@ from penstock.engines.builders import (
     value_of,
 )
 from penstock.engines.model_tables import model_tables
+from penstock.engines.spark_ml import SparkMl
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.scoring.bodies import average, body
 from penstock.scoring.functions import CALL, SCHEMA, SCORE
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 def promote_predict(spark: SparkSession) -> None:
     """Make `predict` and what lies under it known to every session of this Spark."""
-    for kind in (_Predict, _PredictAverage, _Call, _Score):
+    for kind in (_Predict, _PredictAverage, _Call, _Score, SparkMl):
         promote_builder(spark, kind)
 
 

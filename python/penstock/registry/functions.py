@@ -14,6 +14,8 @@ from penstock.registry.alias_table import Alias, alias_of, ensure_tables
 from penstock.registry.versions import Version
 from penstock.scoring.declared import Function, parse_function
 from penstock.scoring.functions import FUNCTIONS, function_name, function_statement
+from penstock.scoring.spark_ml.body import check
+from penstock.scoring.spark_ml.opened import SPARK_ML
 
 
 def declare(spark: Any, functions: Iterable[Function], declared_by: str) -> None:
@@ -108,6 +110,8 @@ def check_function(spark: Any, function: Function, version: Version) -> None:
     """
     function.type(version.description)
     function.check_levels(version.description)
+    if version.engine == SPARK_ML:
+        check(function)
     others = [function.canary.alias] if function.canary else []
     key = function.canary.key if function.canary else ""
     names = [each.name for each in version.description.inputs]

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from penstock.errors import InvalidRequestError
+from penstock.errors import InvalidDefinitionError, InvalidRequestError
 from penstock.scoring.contract import Description
 from penstock.scoring.declared import Function
 from penstock.scoring.functions import SCORE, literal
@@ -21,6 +21,8 @@ from penstock.scoring.linear.formula import Formula
 from penstock.scoring.linear.sql import Arguments, score_expression
 from penstock.scoring.live import Held
 from penstock.scoring.returns import ERROR, PROBABILITY, VARIANT, VERSION
+from penstock.scoring.spark_ml.body import score_in_plan
+from penstock.scoring.spark_ml.opened import SPARK_ML
 
 _CANARY_STEPS = 10_000
 # What the SQL of a formula gives beside the score itself.
@@ -49,10 +51,16 @@ def body(function: Function, held: Mapping[str, Held], given: Collection[str]) -
     canary = held.get(function.canary.alias) if function.canary else None
     arguments = _arguments(usual.description, {each.lower() for each in given})
     versions = [usual, *([canary] if canary else [])]
-    if all(_is_sql(function, each) for each in versions):
-        scores = [_formula(function, each, arguments) for each in versions]
+    if all(_is_in_plan(function, each) for each in versions):
+        scores = [_in_plan(function, each, arguments) for each in versions]
         text = scores[0] if canary is None else f"IF({_chosen(function, usual, arguments)}, {scores[1]}, {scores[0]})"
         return f"CAST({text} AS {function.type(usual.description)})"
+    if any(each.live.engine == SPARK_ML for each in versions):
+        raise InvalidDefinitionError(
+            "a canary of a Spark ML model and one that the workers score cannot be had",
+            where=function.where,
+            fix="a function of each alias, and IF(…) in the query",
+        )
     return _workers(function, versions, held.get(function.shadow), arguments)
 
 
@@ -109,6 +117,14 @@ def _chosen(function: Function, usual: Held, arguments: Arguments) -> str:
         keys = [name for name in keys if name.lower() == canary.key.lower()]
     hashed = canary_hash([arguments[name].sql("spark") for name in keys])
     return f"{hashed} < {round(canary.share * _CANARY_STEPS)}"
+
+
+def _is_in_plan(function: Function, held: Held) -> bool:
+    return held.live.engine == SPARK_ML or _is_sql(function, held)
+
+
+def _in_plan(function: Function, held: Held, arguments: Arguments) -> str:
+    return (score_in_plan if held.live.engine == SPARK_ML else _formula)(function, held, arguments)
 
 
 def _is_sql(function: Function, held: Held) -> bool:

@@ -51,9 +51,14 @@ class Held:
 def digest_of(folder: Path) -> str:
     """The digest of all files in a folder, their names with them; the order in which a disk lists them counts not."""
     whole = hashlib.sha256()
-    for file in sorted(each for each in folder.rglob("*") if each.is_file() and "__pycache__" not in each.parts):
+    for file in sorted(each for each in folder.rglob("*") if each.is_file() and not _is_by_product(each)):
         whole.update(f"{file.relative_to(folder).as_posix()}\0{file.stat().st_size}\0".encode())
         with file.open("rb") as content:
             while block := content.read(1 << 20):
                 whole.update(block)
     return whole.hexdigest()[:32]
+
+
+def _is_by_product(file: Path) -> bool:
+    """Whether Python or Hadoop made it beside the file that counts; Hadoop leaves its checksums behind in a copy."""
+    return "__pycache__" in file.parts or (file.name.startswith(".") and file.name.endswith(".crc"))

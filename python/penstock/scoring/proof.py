@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.scoring.contract import Description, Input, Loaded
 from penstock.scoring.faster import LIBRARY, candidates, order_of
 from penstock.scoring.flavours.types import NUMBERS, as_arrow
+from penstock.scoring.spark_ml.opened import SPARK_ML, Opened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +67,9 @@ def choose(loaded: Loaded, engines: Mapping[str, Loaded] | None = None) -> Choic
         loaded: The version, scored by its library.
         engines: Those to try; all that can be made of the version when None.
     """
+    if isinstance(loaded.native, Opened):
+        # What scores are the pipeline's own expressions: there is nothing to compare.
+        return Choice(SPARK_ML, loaded.used, ())
     provable = all(each.type in {*NUMBERS, "STRING"} for each in loaded.description.inputs)
     others = (candidates(loaded) if engines is None else engines) if provable else {}
     if not others:

@@ -118,7 +118,6 @@ def test_no_signature(logged: Path) -> None:
 @pytest.mark.parametrize(
     ("flavours", "message"),
     [
-        (["spark", "python_function"], "a Spark ML pipeline can not be scored row by row in a worker"),
         (["mleap"], "the flavours mleap, and none that can be scored"),
         ([], "the flavours none, and none"),
     ],
@@ -126,6 +125,15 @@ def test_no_signature(logged: Path) -> None:
 def test_flavours_that_can_not_be_scored(logged: Path, flavours: list[str], message: str) -> None:
     source = edit(logged, lambda told: told.update(flavors={name: {} for name in flavours}))
     with pytest.raises(InvalidDefinitionError, match=message):
+        load(source)
+
+
+def test_a_spark_ml_pipeline_in_a_process_without_a_session(logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pyspark import SparkContext
+
+    monkeypatch.setattr(SparkContext, "_active_spark_context", None)
+    source = edit(logged, lambda told: told.update(flavors={"spark": {}, "python_function": {}}))
+    with pytest.raises(InvalidDefinitionError, match="scored in the plan of a query, and this process has no Spark"):
         load(source)
 
 

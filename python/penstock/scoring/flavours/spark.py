@@ -1,22 +1,27 @@
-"""Pipelines of Spark ML: they run in the JVM, on a session, which a worker has not."""
+"""Pipelines of Spark ML: they are scored in a query's plan, and a worker has none."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from penstock.errors import InvalidDefinitionError
+from penstock.scoring.failures import ModelFailed
 from penstock.scoring.flavours.logged import Logged, Scoring
+from penstock.scoring.spark_ml.opened import Opened, open_pipeline
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
-def open_native(logged: Logged) -> NoReturn:
-    """Raise InvalidDefinitionError: no worker can open one."""
-    raise InvalidDefinitionError(
-        "a Spark ML pipeline can not be scored row by row in a worker",
-        where=logged.source,
-        fix="register it through Penstock, which converts the stages that have an equal, or log it as ONNX",
-    )
+def open_native(logged: Logged) -> Opened:
+    """The pipeline, and the table from which its expressions are taken; it raises what `open_pipeline` does."""
+    return open_pipeline(logged)
 
 
-def scoring(native: Any, logged: Logged) -> Scoring:
-    """Never reached: `open_native` raises."""
-    raise AssertionError(f"{native} of {logged.source}")
+def scoring(native: Opened, logged: Logged) -> Scoring:
+    """What the pipeline gives; a batch of it is refused."""
+
+    def refused(table: pa.Table, params: Any) -> NoReturn:
+        del table, params
+        raise ModelFailed("a Spark ML pipeline is scored in the plan of a query", where=logged.source, fix="predict(…)")
+
+    return Scoring(native.outputs.fields, refused, classes=native.outputs.classes)
