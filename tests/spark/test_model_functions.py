@@ -301,7 +301,7 @@ def test_files_that_changed_since_they_were_registered_do_not_score(spark: Spark
     promote(spark, "tampered", 1, expected=None, reason="first")
     [row] = spark.sql("SELECT source FROM ml.model_aliases WHERE model = 'tampered'").collect()
     (Path(urlparse(row.source).path) / "requirements.txt").write_text("other\n")
-    with pytest.raises(PenstockError, match="version 1 of model 'tampered' does not load: .* their digest differs"):
+    with pytest.raises(PenstockError, match=r"version 1 of model 'tampered' does not load: .* their digest differs"):
         scored(spark, "ml.tampered(a, b)")
 
 
