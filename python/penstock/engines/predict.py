@@ -120,13 +120,15 @@ class _Score(Builder):
         asked = text_in(arguments[0]) if arguments else None
         if asked is None:
             raise InvalidRequestError(f"{SCORE}() is no function to call", where=_call_text(self.jvm), fix="predict(…)")
-        return _udf(asked, SparkContext._active_spark_context.applicationId)._unwrapped._judf.builder(
-            self.seq(arguments[1:])
+        # One version for all rows goes with the function: as an argument, its text would go with each row.
+        live = text_in(arguments[1]) or ""
+        return _udf(asked, live, SparkContext._active_spark_context.applicationId)._unwrapped._judf.builder(
+            self.seq(arguments[2 if live else 1 :])
         )
 
 
 @lru_cache(maxsize=1000)
-def _udf(asked: str, _application: str) -> Any:
+def _udf(asked: str, live: str, _application: str) -> Any:
     """One for all statements of an application; it holds objects of that application's JVM."""
     from pyspark.sql.pandas.types import to_arrow_type
     from pyspark.sql.types import DataType
@@ -135,7 +137,9 @@ def _udf(asked: str, _application: str) -> Any:
 
     told = json.loads(asked)
     returns = DataType.fromDDL(told.pop("returns"))
-    return scoring_udf(Scoring(**{**told, "parts": tuple(told["parts"])}, type=to_arrow_type(returns)), returns)
+    return scoring_udf(
+        Scoring(**{**told, "parts": tuple(told["parts"])}, live=live, type=to_arrow_type(returns)), returns
+    )
 
 
 def _functions(catalog: Any) -> list[str]:

@@ -77,6 +77,16 @@ def _linear(loaded: Loaded) -> Loaded | None:
 
 def _trees(loaded: Loaded) -> Loaded | None:
     """One compiled kernel for all ensembles of trees; what stands before them in a pipeline stays the library's."""
+    return _compiled(loaded, _matrix_of)
+
+
+def _pipeline_trees(loaded: Loaded) -> Loaded | None:
+    """The kernel, and what stands before the trees in a pipeline as one lookup a level."""
+    return _compiled(loaded, _looked_up) if hasattr(loaded.native, "steps") else None
+
+
+def _compiled(loaded: Loaded, matrix_of: Callable[[Loaded], Callable[[pa.Table], Any] | None]) -> Loaded | None:
+    """Trees over what `matrix_of` makes of the inputs."""
     from penstock.scoring.trees.ensemble import NotATreeEnsemble
     from penstock.scoring.trees.predictor import compile_trees
 
@@ -87,9 +97,10 @@ def _trees(loaded: Loaded) -> Loaded | None:
         compiled = compile_trees(last)
     except (NotATreeEnsemble, ImportError):  # numba is optional
         return None
-    matrix, [first, *others] = _matrix_of(loaded), loaded.description.fields
+    [first, *others] = loaded.description.fields
     classes = loaded.description.classes
-    if others or (classes and not hasattr(last, "classes_")):
+    matrix = matrix_of(loaded)
+    if matrix is None or others or (classes and not hasattr(last, "classes_")):
         return None
 
     def predict(table: pa.Table, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,4 +133,22 @@ def _matrix_of(loaded: Loaded) -> Callable[[pa.Table], Any]:
     return transformed
 
 
-_ENGINES: dict[str, Callable[[Loaded], Loaded | None]] = {"linear": _linear, "trees": _trees}
+def _looked_up(loaded: Loaded) -> Callable[[pa.Table], Any] | None:
+    """The same without the library; None where the steps before the trees do more than a lookup can."""
+    from penstock.scoring.linear.columns import Raw
+    from penstock.scoring.linear.formula import NotLinear
+    from penstock.scoring.linear.from_sklearn import columns_behind
+    from penstock.scoring.linear.matrix import matrix_of
+
+    steps = [step for _, step in loaded.native.steps[:-1]]
+    try:
+        return matrix_of(columns_behind(steps, [Raw(each) for each in order_of(loaded)]), loaded.description)
+    except NotLinear:
+        return None
+
+
+_ENGINES: dict[str, Callable[[Loaded], Loaded | None]] = {
+    "linear": _linear,
+    "trees": _trees,
+    "pipeline_trees": _pipeline_trees,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections import OrderedDict
@@ -53,6 +54,7 @@ class Models:
                 found = self._load(live)
                 self._make_room(found.size, live.source)
                 self._held[key] = found
+                _leave_out_of_collection()
             self._held.move_to_end(key)
             return found
 
@@ -66,3 +68,12 @@ class Models:
             )
         while self._held and sum(each.size for each in self._held.values()) + size > most:
             self._held.popitem(last=False)
+
+
+def _leave_out_of_collection() -> None:
+    """Keep what lives by now out of garbage collection: PySpark collects after each task, and would look through all
+    that the libraries hold.
+    """
+    gc.unfreeze()
+    gc.collect()  # of a version that has left
+    gc.freeze()

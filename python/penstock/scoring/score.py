@@ -34,6 +34,7 @@ class Scoring:
         on_error: As declared.
         shadowed: Whether the arguments hold a second version.
         params: Whether the arguments hold params.
+        live: The version that scores every row; empty where the arguments tell it.
     """
 
     function: str
@@ -44,6 +45,7 @@ class Scoring:
     on_error: str = "fail"
     shadowed: bool = False
     params: bool = False
+    live: str = ""
 
 
 class RowsFail(PenstockError):
@@ -56,8 +58,8 @@ def score(asked: Scoring, models: Models, *arguments: pa.Array) -> pa.Array:
     Args:
         asked: What the call asks.
         models: The versions in memory.
-        arguments: `live` (the version of each row as text), the inputs as a struct; then the params as a struct and the
-            shadow's `live`, if the call has them. A row whose struct is NULL is not scored.
+        arguments: `live` (the version of each row as text) unless one is asked for, the inputs as a struct; then the
+            params as a struct and the shadow's `live`, if the call has them. A row whose struct is NULL is not scored.
 
     Returns:
         An array as long as the batch, in the type of the call.
@@ -68,7 +70,8 @@ def score(asked: Scoring, models: Models, *arguments: pa.Array) -> pa.Array:
     """
     import pyarrow.compute as pc
 
-    live, features, *more = arguments
+    features, *more = arguments[0 if asked.live else 1 :]
+    live = _same(asked.live, len(features)) if asked.live else arguments[0]
     params = more.pop(0) if asked.params else None
     present = pc.is_valid(features).to_numpy(zero_copy_only=False)
     values: dict[str, Any] = _versions(asked, live, present)
@@ -81,6 +84,13 @@ def score(asked: Scoring, models: Models, *arguments: pa.Array) -> pa.Array:
             _score_rows(shadow.asked, models, text, rows, features, params, shadow)
         values[SHADOW] = shadow.result()
     return outcome.result(values)
+
+
+def _same(text: str, rows: int) -> pa.Array:
+    import numpy as np
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(np.zeros(rows, dtype=np.int32), [text])
 
 
 def _versions(asked: Scoring, live: pa.Array, present: np.ndarray[Any, Any]) -> dict[str, pa.Array]:

@@ -77,24 +77,27 @@ def linear(logged: Callable[..., Loaded], rows: pd.DataFrame) -> Loaded:
     return logged(mlflow.sklearn, native.fit(rows, rows.a > 0), rows, serialization_format="cloudpickle")
 
 
-@pytest.mark.parametrize(("make", "engine"), [(boosted, "trees"), (forest, "trees"), (linear, "linear")])
-def test_an_equal_engine_is_found(
-    make: Callable[..., Loaded], engine: str, logged: Callable[..., Loaded], rows: pd.DataFrame
+@pytest.mark.parametrize(
+    ("make", "engines"), [(boosted, {"trees"}), (forest, {"trees", "pipeline_trees"}), (linear, {"linear"})]
+)
+def test_equal_engines_are_found(
+    make: Callable[..., Loaded], engines: set[str], logged: Callable[..., Loaded], rows: pd.DataFrame
 ) -> None:
     loaded = make(logged, rows)
     found = {each.engine: each for each in choose(loaded).evidence}
-    assert set(found) == {LIBRARY, engine}
-    assert found[engine].equal
-    assert (found[engine].difference or 0.0) < 1e-12
-    assert found[engine].rows > 2_000
+    assert set(found) == {LIBRARY, *engines}
     names = [each.name for each in loaded.description.inputs]
     table = pa.Table.from_pandas(rows[names], preserve_index=False)
-    one, other = (each.predict(table, {}) for each in (loaded, engine_of(loaded, engine)))
-    for name, values in one.items():
-        if name == "label":
-            assert pa.array(other[name]).equals(pa.array(values))
-        else:
-            np.testing.assert_allclose(other[name], values, rtol=1e-9, atol=1e-14)
+    for engine in engines:
+        assert found[engine].equal
+        assert (found[engine].difference or 0.0) < 1e-12
+        assert found[engine].rows > 2_000
+        one, other = (each.predict(table, {}) for each in (loaded, engine_of(loaded, engine)))
+        for name, values in one.items():
+            if name == "label":
+                assert pa.array(other[name]).equals(pa.array(values))
+            else:
+                np.testing.assert_allclose(other[name], values, rtol=1e-9, atol=1e-14)
 
 
 def test_the_cheapest_equal_engine_is_chosen(logged: Callable[..., Loaded], rows: pd.DataFrame) -> None:

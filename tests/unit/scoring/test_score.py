@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -57,6 +59,14 @@ PLAIN = Scoring("f", ("prediction",), pa.float64())
 
 def test_inputs_are_found_by_name_and_others_are_left_alone() -> None:
     assert score(PLAIN, models(), *batch(1.0, 2.0)).to_pylist() == [10.0, 20.0]
+
+
+def test_one_version_of_all_rows_is_no_column() -> None:
+    _, features = batch(1.0, None, 3.0)
+    one = score(asked(live=OTHER), models(), features)
+    assert one.equals(score(asked(), models(), *batch(1.0, None, 3.0, live=OTHER)))
+    assert one.to_pylist()[2] == {"prediction": 60.0, "error": None, "version": 2}
+    assert score(asked(live=OTHER), models(), features[:0]).to_pylist() == []
 
 
 def test_rows_without_inputs_are_not_scored() -> None:
@@ -166,6 +176,26 @@ def test_memory_is_bounded_and_the_longest_unused_version_leaves() -> None:
     assert loads == [1, 2, 3, 2]
     with pytest.raises(EnvironmentProblem, match="needs 40 bytes of memory, and a worker may hold 30"):
         Models(load, most=lambda: 30).get(Live("champion", 1, "library", "d", "/1"))
+
+
+def test_versions_in_memory_are_left_out_of_garbage_collection_and_those_that_have_left_are_collected() -> None:
+    class Native:
+        def __init__(self) -> None:
+            self.itself = self
+
+    left: list[weakref.ref[Native]] = []
+
+    def load(live: Live) -> Loaded:
+        native = Native()
+        left.append(weakref.ref(native))
+        return Loaded(NUMBER, tenfold, 40, native=native)
+
+    held = Models(load, most=lambda: 100)
+    for version in (1, 2, 3):
+        held.get(Live("champion", version, "library", "d", f"/{version}"))
+    assert [each() is not None for each in left] == [False, True, True]
+    assert gc.get_freeze_count() > 0
+    gc.unfreeze()
 
 
 def test_two_aliases_of_one_version_are_one_in_memory() -> None:
