@@ -37,15 +37,21 @@ if TYPE_CHECKING:
 _FOLDER = SCRATCH / "predict"
 _TOLERANCE = 1e-6
 _LINEAR = ("linear", "imputed")
+_NO_ROW = " WHERE id < 0"
 
 Figures = dict[str, float | None]
+# Sums the table, or what is left of it by a condition: its seconds of CPU and of wall, and the sum.
+Arm = Callable[[str], tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The medians of an arm's runs: CPU microseconds a row, all processes together, and wall seconds."""
+    """The medians of an arm's runs: CPU microseconds a row, all processes together; what of it a statement takes that
+    reads no row; and wall seconds.
+    """
 
     cpu: float
+    fixed: float
     wall: float
 
 
@@ -57,34 +63,37 @@ class Bench:
     rows: int
     runs: int
 
-    def race(self, case: str, arms: dict[str, Callable[[], tuple[float, float, float]]]) -> dict[str, Cost]:
+    def race(self, case: str, arms: dict[str, Arm]) -> dict[str, Cost]:
         """Run all arms in turn, and print what each took.
 
         Args:
             case: How it is printed.
-            arms: Each gives its seconds of CPU and of wall, and its sum.
+            arms: By name.
 
         Raises:
             RuntimeError: An arm's sum is not that of the first one; the scan's counts not.
         """
-        warm = alternately(list(arms.values()), 0)
+        whole, none = ([partial(arm, where) for arm in arms.values()] for where in ("", _NO_ROW))
+        warm = alternately(whole, 0)
         for name, (_, _, total) in zip(arms, warm, strict=True):
             if name != "scan" and abs(total - warm[0][2]) > _TOLERANCE * self.rows:
                 raise RuntimeError(f"{case}: the sums differ: {total} of {name} and {warm[0][2]}")
-        taken = list(zip(*(alternately(list(arms.values()), turn) for turn in range(self.runs)), strict=True))
-        costs = {}
-        for name, runs in zip(arms, taken, strict=True):
-            cost = Cost(middle(each[0] for each in runs) * 1e6 / self.rows, middle(each[1] for each in runs))
-            costs[name] = cost
+        taken = zip(*(alternately(whole, turn) for turn in range(self.runs)), strict=True)
+        without = zip(*(alternately(none, turn) for turn in range(self.runs)), strict=True)
+        costs: dict[str, Cost] = {}
+        for name, runs, empty in zip(arms, taken, without, strict=True):
+            cpu, fixed = (middle(each[0] for each in some) * 1e6 / self.rows for some in (runs, empty))
+            cost = costs[name] = Cost(cpu, fixed, middle(each[1] for each in runs))
             ratio = cost.cpu / next(iter(costs.values())).cpu
-            print(f"{case:17} {name:10} {cost.cpu:8.3f} {cost.wall:8.2f} {ratio:7.2f}×  {runs[0][2]:.6f}", flush=True)
+            print(f"{case:17} {name:10} {cost.cpu:8.3f} {cost.fixed:8.3f} {cost.wall:8.2f} {ratio:7.2f}×  "
+                  f"{runs[0][2]:.6f}", flush=True)  # fmt: skip
         return costs
 
-    def summed(self, expression: str) -> tuple[float, float, float]:
+    def summed(self, expression: str, where: str) -> tuple[float, float, float]:
         """Sum an expression over the table, planning and all: CPU and wall seconds, and the sum."""
         cpu, wall = tree_seconds(), time.perf_counter()
-        total = self.spark.sql(f"SELECT SUM({expression}) FROM {TABLE} AS t").collect()[0][0]
-        return tree_seconds() - cpu, time.perf_counter() - wall, float(total)
+        total = self.spark.sql(f"SELECT SUM({expression}) FROM {TABLE} AS t{where}").collect()[0][0]
+        return tree_seconds() - cpu, time.perf_counter() - wall, float(total or 0)
 
     def values(self, expression: str) -> np.ndarray[Any, Any]:
         """An expression of each row, in the order of the ids."""
@@ -112,7 +121,7 @@ def main() -> None:
     bench = Bench(spark, asked.rows, asked.runs)
     print(f"peer: mlflow {version('mlflow')}, spark_udf with env_manager local; engines: spark {spark.version}, "
           f"duckdb {version('duckdb')}, one thread; {asked.rows:,} rows")  # fmt: skip
-    print(f"\n{'case':17} {'arm':10} {'CPU µs':>8} {'wall s':>8} {'of 1st':>8}  sum")
+    print(f"\n{'case':17} {'arm':10} {'CPU µs':>8} {'no row':>8} {'wall s':>8} {'of 1st':>8}  sum")
     gains: dict[str, float] = {}
     scans: dict[str, float] = {}
     for name in asked.models:
@@ -123,8 +132,8 @@ def main() -> None:
         uri = scored.publish(spark, name, model, frame)
         costs = on_spark(bench, name, model, uri)
         gains[name] = costs["spark_udf"].cpu / costs["ours"].cpu
-        seconds = min(cpu_seconds(model.alone)[0] for _ in range(asked.runs))
-        print(f"{name:17} {'in memory':10} {seconds * 1e6 / len(frame):8.3f}")
+        seconds = middle(cpu_seconds(model.alone)[0] for _ in range(asked.runs))
+        print(f"{name:17} {'in memory':10} {seconds * 1e6 / len(frame):8.3f}", flush=True)
         if name in _LINEAR:
             scans[f"{name} spark"] = costs["ours"].cpu / costs["scan"].cpu
             scans[f"{name} duckdb"] = on_duckdb(bench, name, model)
@@ -174,10 +183,10 @@ def on_duckdb(bench: Bench, name: str, model: Scored) -> float:
     return costs["ours"].cpu / costs["scan"].cpu
 
 
-def _summed(con: duckdb.DuckDBPyConnection, expression: str) -> tuple[float, float, float]:
+def _summed(con: duckdb.DuckDBPyConnection, expression: str, where: str) -> tuple[float, float, float]:
     wall = time.perf_counter()
-    cpu, got = cpu_seconds(lambda: con.execute(f"SELECT SUM({expression}) FROM scored").fetchall())
-    return cpu, time.perf_counter() - wall, float(got[0][0])
+    cpu, got = cpu_seconds(lambda: con.execute(f"SELECT SUM({expression}) FROM scored{where}").fetchall())
+    return cpu, time.perf_counter() - wall, float(got[0][0] or 0)
 
 
 def _scan(model: Scored, length: str) -> str:
