@@ -19,7 +19,7 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_readers.py tests/spark/test_model_functions.py tests/spark/test_isolated_models.py \
   tests/spark/test_spark_ml.py tests/spark/test_broken_models.py
 
-.PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training clean
+.PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -74,6 +74,9 @@ bench-query-cost: setup .venv-peers/tpch/.ready ## What the SQL costs to run, be
 
 bench-training: setup .venv-peers/feast/.ready ## What training sets cost to run, beside Feast and RANGE frames
 	$(BIN)/python -m benchmarks.training $(ARGS)
+
+bench-predict: setup .venv-clients/torch/.ready ## What predict() costs, beside MLflow's spark_udf
+	PYTHONPATH=.venv-clients/torch $(BIN)/python -m benchmarks.predict $(ARGS)
 
 lock: ## Resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra demo --extra readers --extra engines --group dev --overrides overrides.txt --universal --python-version 3.11 \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -145,4 +146,14 @@ def load_live(live: Live) -> Loaded:
 @cache
 def in_memory() -> Models:
     """The versions that this process holds."""
-    return Models(load_live)
+    return Models(lambda live: left_out_of_collection(load_live(live)))
+
+
+def left_out_of_collection(loaded: Loaded) -> Loaded:
+    """Keep what lives by now out of garbage collection: PySpark collects after each task, and would look through all
+    that the libraries hold.
+    """
+    gc.unfreeze()
+    gc.collect()  # of a version that has left
+    gc.freeze()
+    return loaded

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from penstock.scoring.linear.formula import Formula
+    from penstock.scoring.trees.inputs import FeaturesOf
 
 _log = logging.getLogger(__name__)
 
@@ -115,8 +116,23 @@ def _linear(loaded: Loaded) -> Loaded | None:
 
 def _trees(loaded: Loaded) -> Loaded | None:
     """One compiled kernel for all ensembles of trees; what stands before them in a pipeline stays the library's."""
-    from penstock.scoring.trees.ensemble import NotATreeEnsemble
     from penstock.scoring.trees.inputs import of_inputs, of_transformed
+
+    if hasattr(loaded.native, "steps"):
+        return _compiled(loaded, of_transformed)
+    return _compiled(loaded, of_inputs)
+
+
+def _pipeline_trees(loaded: Loaded) -> Loaded | None:
+    """The kernel, and what stands before the trees in a pipeline as one lookup a level."""
+    from penstock.scoring.trees.inputs import of_lookups
+
+    return _compiled(loaded, of_lookups) if hasattr(loaded.native, "steps") else None
+
+
+def _compiled(loaded: Loaded, features_of: FeaturesOf) -> Loaded | None:
+    """Trees over what `features_of` makes of the inputs."""
+    from penstock.scoring.trees.ensemble import NotATreeEnsemble
     from penstock.scoring.trees.predictor import compile_trees
 
     if loaded.native is None:
@@ -127,13 +143,9 @@ def _trees(loaded: Loaded) -> Loaded | None:
     except (NotATreeEnsemble, ImportError):  # numba is optional
         return None
     [first, *others], classes = loaded.description.fields, loaded.description.classes
-    if others or (classes and not hasattr(last, "classes_")):
+    features = features_of(loaded.native, loaded.description, order_of(loaded), compiled)
+    if features is None or others or (classes and not hasattr(last, "classes_")):
         return None
-    order = order_of(loaded)
-    if hasattr(loaded.native, "steps"):
-        features = of_transformed(loaded.native[:-1], loaded.description.inputs, order, compiled)
-    else:
-        features = of_inputs(order, compiled.used)
 
     def predict(table: pa.Table, params: Mapping[str, Any]) -> dict[str, Any]:
         del params  # an ensemble has none
@@ -147,4 +159,8 @@ def _trees(loaded: Loaded) -> Loaded | None:
     return replace(loaded, predict=predict, size=loaded.size + compiled.size, unused=features.unused)
 
 
-_ENGINES: dict[str, Callable[[Loaded], Loaded | None]] = {LINEAR: _linear, "trees": _trees}
+_ENGINES: dict[str, Callable[[Loaded], Loaded | None]] = {
+    LINEAR: _linear,
+    "trees": _trees,
+    "pipeline_trees": _pipeline_trees,
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from penstock.errors import EnvironmentProblem, PenstockError
 from penstock.scoring.contract import Description, Field, Input, Loaded, Param
+from penstock.scoring.dispatchers import left_out_of_collection
 from penstock.scoring.failures import ModelFailed
 from penstock.scoring.live import Live
 from penstock.scoring.memory import Models
@@ -228,6 +231,25 @@ def test_memory_is_bounded_and_the_longest_unused_version_leaves() -> None:
     assert loads == [1, 2, 3, 2]
     with pytest.raises(EnvironmentProblem, match="needs 40 bytes of memory, and a worker may hold 30"):
         Models(load, most=lambda: 30).get(Live("champion", 1, "library", "d", "/1"))
+
+
+def test_versions_in_memory_are_left_out_of_collection_and_one_that_has_left_is_freed() -> None:
+    class Native:
+        def __init__(self) -> None:
+            self.itself = self
+
+    try:
+        native = Native()
+        gone = weakref.ref(native)
+        loaded = left_out_of_collection(Loaded(NUMBER, tenfold, 40, native=native))
+        assert gc.get_freeze_count() > 0
+        del native, loaded
+        gc.collect()
+        assert gone() is not None, "it is in no collection"
+        left_out_of_collection(Loaded(NUMBER, tenfold, 40))
+        assert gone() is None
+    finally:
+        gc.unfreeze()
 
 
 def test_two_aliases_of_one_version_are_one_in_memory() -> None:

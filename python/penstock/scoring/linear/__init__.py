@@ -2,5 +2,5 @@
 
 `from_sklearn` and `from_statsmodels` make a `Formula`, which folds imputers, scalers and encoders into one numeric term
 and one term of levels an input. `native` scores it over Arrow columns, `sql` as an expression, and `average` answers an
-average from aggregates.
+average from aggregates. `matrix` gives what the transformers before a model of another kind hand to it.
 """

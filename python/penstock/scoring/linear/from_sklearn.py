@@ -50,8 +50,7 @@ def from_sklearn(model: Any, inputs: Sequence[str] | None = None) -> Formula:
     estimator = model
     if _class_of(model) == "Pipeline":
         *steps, (_, estimator) = model.steps
-        for _, step in steps:
-            columns = _through(step, columns)
+        columns = columns_behind([step for _, step in steps], columns)
     if not hasattr(estimator, "predict"):
         raise NotLinear(f"the pipeline ends in {type(estimator).__name__}, which predicts nothing")
     if getattr(estimator, "n_features_in_", len(columns)) != len(columns):
@@ -62,6 +61,17 @@ def from_sklearn(model: Any, inputs: Sequence[str] | None = None) -> Formula:
         raise NotLinear(f"{type(estimator).__name__} of several classes, one against the rest")
     names = [str(each) for each in (inputs if inputs is not None else names)]
     return formula(names, columns, coefficients, intercepts, link, classes)
+
+
+def columns_behind(steps: Sequence[Any], columns: list[Column]) -> list[Column]:
+    """The columns that come out of fitted transformers, one after the other.
+
+    Raises:
+        NotLinear: when a step cannot be represented exactly.
+    """
+    for step in steps:
+        columns = _through(step, columns)
+    return columns
 
 
 def _coefficients(estimator: Any) -> tuple[list[list[float]], list[float]]:

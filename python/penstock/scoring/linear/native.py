@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from penstock.scoring.contract import Contributions, Description, Predictor
-from penstock.scoring.linear.formula import Formula, Levels, Numeric, UnknownLevel
+from penstock.scoring.linear.formula import Formula, LevelKind, Levels, Numeric, UnknownLevel
 from penstock.scoring.linear.sql import unknown_level
 
 if TYPE_CHECKING:
@@ -111,26 +111,31 @@ def _number(term: Numeric, column: pa.ChunkedArray) -> Matrix:
 
 
 def _level(term: Levels, column: pa.ChunkedArray) -> Matrix:
-    """The places of the levels in a table whose last two rows are for an unknown and for a missing level."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if term.kind == "text":
-        lacks = column.is_null().to_numpy()
-        found = _indexed(column, pa.array(term.levels, pa.string()))
-    else:
-        values = _floats(column) + 0.0  # -0.0 is equal to 0.0, and Arrow's index tells them apart
-        lacks = np.isnan(values)
-        found = pc.index_in(pa.array(values), pa.array(term.levels, pa.float64()))
-    codes = found.fill_null(len(term.levels)).to_numpy()
-    if term.unknown is None and bool(np.any((codes == len(term.levels)) & ~lacks)):
+    places = places_of_levels(column, term.kind, term.levels)
+    if term.unknown is None and bool(np.any(places == len(term.levels))):
         raise UnknownLevel(
             unknown_level(term.input), fix="score rows with known levels, or let the encoder ignore others"
         )
     none = (np.nan,) * len(term.weights[0] if term.weights else term.missing or ())
     rows = (*term.weights, term.unknown or none, none if term.missing is None else term.missing)
-    made: Matrix = np.asarray(rows)[np.where(lacks, len(term.levels) + 1, codes)]
+    made: Matrix = np.asarray(rows)[places]
     return made
+
+
+def places_of_levels(column: pa.ChunkedArray, kind: LevelKind, levels: Sequence[str | float]) -> Matrix:
+    """The place of each row's level among the levels; behind the last, that of an unknown and of a missing level."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if kind == "text":
+        lacks = column.is_null().to_numpy()
+        found = _indexed(column, pa.array(levels, pa.string()))
+    else:
+        values = _floats(column) + 0.0  # -0.0 is equal to 0.0, and Arrow's index tells them apart
+        lacks = np.isnan(values)
+        found = pc.index_in(pa.array(values), pa.array(levels, pa.float64()))
+    places: Matrix = np.where(lacks, len(levels) + 1, found.fill_null(len(levels)).to_numpy())
+    return places
 
 
 def _indexed(column: pa.ChunkedArray, levels: pa.Array) -> pa.Array:

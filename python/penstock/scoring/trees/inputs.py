@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.scoring.contract import Input
+from penstock.scoring.contract import Description, Input
 from penstock.scoring.flavours import columns
 from penstock.scoring.flavours.steps import trace
 from penstock.scoring.flavours.types import NUMBERS, as_arrow
@@ -33,13 +33,14 @@ class Features:
     unused: frozenset[str]
 
 
-def of_inputs(order: Sequence[str], used: Sequence[int]) -> Features:
-    """The features are the inputs; those in no split are 0.
+# From a model, its description, the names of its inputs as its first step takes them, and its compiled trees.
+FeaturesOf = Callable[[Any, Description, Sequence[str], "TreePredictor"], Features | None]
 
-    Args:
-        order: The inputs, as the features have them.
-        used: The features in a split.
-    """
+
+def of_inputs(native: Any, description: Description, order: Sequence[str], compiled: TreePredictor) -> Features:
+    """The features are the inputs; those in no split are 0."""
+    del native, description
+    used = compiled.used
 
     def matrix(table: pa.Table) -> Matrix:
         import numpy as np
@@ -52,23 +53,18 @@ def of_inputs(order: Sequence[str], used: Sequence[int]) -> Features:
     return Features(matrix, frozenset(order) - {order[at] for at in used})
 
 
-def of_transformed(before: Any, inputs: Sequence[Input], order: Sequence[str], compiled: TreePredictor) -> Features:
-    """The features are what fitted transformers make of the inputs.
+def of_transformed(native: Any, description: Description, order: Sequence[str], compiled: TreePredictor) -> Features:
+    """The features are what a pipeline's fitted transformers make of the inputs.
 
     An input is not read where all that is made of it is certain, and in no split: the transformers get one value that
     they know in all its rows.
-
-    Args:
-        before: A pipeline of transformers of scikit-learn.
-        inputs: Of the version.
-        order: Their names, as the transformers take them.
-        compiled: The trees behind.
     """
+    before = native[:-1]
     traced = trace([step for _, step in before.steps], order)
     fixed = {}
     if len(traced.columns) == compiled.ensemble.n_features:
         needed = {traced.columns[at].input for at in compiled.used} | traced.opaque
-        for each in inputs:
+        for each in description.inputs:
             if each.name not in needed and each.type in {*NUMBERS, "STRING"}:
                 fixed[each.name] = _known_value(each, traced.levels.get(each.name, ()))
 
@@ -83,6 +79,25 @@ def of_transformed(before: Any, inputs: Sequence[Input], order: Sequence[str], c
         return np.asarray(made.toarray() if hasattr(made, "toarray") else made, dtype=np.float64)
 
     return Features(matrix, frozenset(fixed))
+
+
+def of_lookups(native: Any, description: Description, order: Sequence[str], compiled: TreePredictor) -> Features | None:
+    """The features are what a pipeline's transformers make of the inputs, without the library: those in a split.
+
+    None where the steps before the trees do more than a lookup can.
+    """
+    from penstock.scoring.linear.columns import Raw
+    from penstock.scoring.linear.formula import NotLinear
+    from penstock.scoring.linear.from_sklearn import columns_behind
+    from penstock.scoring.linear.matrix import matrix_of
+
+    steps = [step for _, step in native.steps[:-1]]
+    try:
+        made = columns_behind(steps, [Raw(each) for each in order])
+        matrix = matrix_of(made, compiled.used, description)
+    except NotLinear:
+        return None
+    return Features(matrix, frozenset(order) - {made[at].input for at in compiled.used})
 
 
 def _known_value(each: Input, levels: Sequence[Sequence[Any]]) -> pa.Scalar:
