@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 ROWS = 5_000
 
 
-class Odd(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """Ten times `a`, but for what its way of being broken makes of it."""
+def broken(way: str) -> Any:
+    """A model that gives ten times `a`, but for what this way of being broken makes of it."""
 
-    def __init__(self, way: str) -> None:
-        self.way = way
+    class Odd(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # here, so that it is logged with its code
+        def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
+            import os
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
-        import os
+            a = model_input["a"].to_numpy()
+            if way == "raises" and (a % 100 == 7).any():
+                raise ValueError("no 7, please")
+            if way == "gives less":
+                return a[1:] * 10
+            if way == "gives text":
+                return [str(value) for value in a]
+            if way == "gives NaN":
+                return np.where(a % 100 == 7, np.nan, a * 10)
+            if way == "dies":
+                os._exit(3)
+            return a * 10
 
-        a = model_input["a"].to_numpy()
-        if self.way == "raises" and (a % 100 == 7).any():
-            raise ValueError("no 7, please")
-        if self.way == "gives less":
-            return a[1:] * 10
-        if self.way == "gives text":
-            return [str(value) for value in a]
-        if self.way == "gives NaN":
-            return np.where(a % 100 == 7, np.nan, a * 10)
-        if self.way == "dies":
-            os._exit(3)
-        return a * 10
+    return Odd()
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def register(spark: SparkSession, model: str, way: str) -> Path:
     example = pd.DataFrame({"a": [1.0, 2.0]})
     with mlflow.start_run(experiment_id=mlflow_store.open_experiment(model)):
         logged = mlflow.pyfunc.log_model(
-            name="model", python_model=Odd(way), signature=infer_signature(example, example.a), pip_requirements=[]
+            name="model", python_model=broken(way), signature=infer_signature(example, example.a), pip_requirements=[]
         )
     if not store.search_registered_models(f"name = '{model}'"):
         store.create_registered_model(model)
