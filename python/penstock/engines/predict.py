@@ -20,7 +20,7 @@ from penstock.engines.spark_ml import SparkMl
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.scoring.bodies import average, body
 from penstock.scoring.functions import CALL, SCHEMA, SCORE
-from penstock.scoring.predict import Argument, Parameter, has_star, place_arguments, wrong_type
+from penstock.scoring.predict import Argument, has_star, place_arguments, wrong_type
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -61,6 +61,10 @@ class _Functions(Builder):
 class _Placing(_Functions):
     """A call by the model's name, whose arguments are placed and checked."""
 
+    def __init__(self, jvm: Any) -> None:
+        super().__init__(jvm)
+        self._known_casts: dict[tuple[str, str], bool] = {}
+
     def placed(self, arguments: list[Any]) -> tuple[str, Any, dict[str, Any]]:
         """The name in the call, the function of that name, and the argument of each input that is given.
 
@@ -84,17 +88,20 @@ class _Placing(_Functions):
         placed = place_arguments(name, parameters, told, star=has_star(_call_text(self.jvm)))
         for parameter in parameters:
             position = placed.get(parameter.name)
-            if position is not None and not self._fits(value_of(given[position]), parameter):
+            if position is not None and not self._fits(given[position], told[position].type, parameter.type):
                 raise wrong_type(name, parameters, parameter, told[position].type)
         return name, function, {key: value_of(given[position]) for key, position in placed.items()}
 
-    def _fits(self, value: Any, parameter: Parameter) -> bool:
+    def _fits(self, argument: Any, given: str, wanted: str) -> bool:
         """Whether Spark's cast into the input keeps the value; a number of any kind may become a float."""
-        cast = getattr(getattr(self.jvm.org.apache.spark.sql.catalyst.expressions, "Cast$"), "MODULE$")
-        wanted = self.jvm.org.apache.spark.sql.types.DataType.fromDDL(parameter.type)
-        safe: bool = cast.canUpCast(value.dataType(), wanted)
-        floats = {"DOUBLE", "FLOAT", "ARRAY<FLOAT>", "ARRAY<DOUBLE>"}
-        return safe or (parameter.type in floats and cast.canANSIStoreAssign(value.dataType(), wanted))
+        fits = self._known_casts.get((given, wanted))
+        if fits is None:
+            cast = getattr(getattr(self.jvm.org.apache.spark.sql.catalyst.expressions, "Cast$"), "MODULE$")
+            types = value_of(argument).dataType(), self.jvm.org.apache.spark.sql.types.DataType.fromDDL(wanted)
+            floats = {"DOUBLE", "FLOAT", "ARRAY<FLOAT>", "ARRAY<DOUBLE>"}
+            fits = bool(cast.canUpCast(*types) or (wanted in floats and cast.canANSIStoreAssign(*types)))
+            self._known_casts[given, wanted] = fits
+        return fits
 
 
 class _Predict(_Placing):
