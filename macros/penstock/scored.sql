@@ -21,7 +21,7 @@
   {{- return(modules.penstock.scored(
     relation | string,
     adapter.get_columns_in_relation(relation) | map(attribute='name') | list,
-    source is not none and source.is_delta,
+    source is not none and source.is_delta and relation.limit is none,
     function,
     config.get('unique_key'),
     this | string if is_incremental() else none,
