@@ -13,18 +13,10 @@
     {{- return(penstock.ask({'kind': 'predict', 'model': function, 'arguments': ['*']})) -}}
   {%- endif -%}
   {%- set functions = load_relation(api.Relation.create(schema='ml', identifier='functions')) -%}
-  {%- if functions is none and flags.WHICH not in ('build', 'run', 'retry') -%}
+  {%- if flags.WHICH not in ('build', 'run', 'retry') and (functions is none or load_relation(relation) is none) -%}
     {#- `dbt compile` and `dbt docs generate` write models down before the first build -#}
     {{- return('select 1 as nothing where false') -}}
   {%- endif -%}
-  {%- set source = load_relation(relation) -%}
-  {{- return(modules.penstock.scored(
-    relation | string,
-    adapter.get_columns_in_relation(relation) | map(attribute='name') | list,
-    source is not none and source.is_delta and relation.limit is none,
-    function,
-    config.get('unique_key'),
-    this | string if is_incremental() else none,
-    run_query,
-  )) -}}
+  {%- set built = this | string if is_incremental() else none -%}
+  {{- return(modules.penstock.scored(relation, function, config.get('unique_key'), built, run_query)) -}}
 {%- endmacro %}

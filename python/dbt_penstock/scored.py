@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from penstock.errors import InvalidRequestError, UnknownNameError
@@ -14,15 +14,11 @@ from penstock.scoring.functions import ALIASES, FUNCTIONS, literal
 from penstock.scoring.incremental import Scorer, Source, scored_sql
 
 
-def scored(
-    relation: str, columns: Iterable[str], is_delta: bool, function: str, key: Any, built: str | None, run_query: Any
-) -> str:
+def scored(relation: Any, function: str, key: Any, built: str | None, run_query: Any) -> str:
     """The query of the rows to score.
 
     Args:
-        relation: The table whose rows are scored.
-        columns: The names of its columns.
-        is_delta: Whether it has versions.
+        relation: dbt's, of the table whose rows are scored.
         function: The declared function.
         key: The model's `unique_key`.
         built: The model's table, if this run adds to it.
@@ -39,9 +35,18 @@ def scored(
             where=f"penstock.scored of {function}",
             fix="config(materialized='incremental', incremental_strategy='merge', unique_key='…')",
         )
-    version = int(run_query(f"DESCRIBE HISTORY {relation} LIMIT 1").rows[0]["version"]) if is_delta else None
-    source = Source(relation, tuple(columns), version)
-    return scored_sql(source, keys, _scorer(function, run_query), built=built)
+    return scored_sql(_source(relation, run_query), keys, _scorer(function, run_query), built=built)
+
+
+def _source(relation: Any, run_query: Any) -> Source:
+    columns = run_query(f"SELECT * FROM {relation} LIMIT 0").column_names
+    version = None
+    # With `--empty` a subquery stands for the table. Of a table that it has just built, dbt knows no format.
+    if relation.limit is None:
+        told = {row[0]: row[1] for row in run_query(f"DESCRIBE TABLE EXTENDED {relation}").rows}
+        if told.get("Provider") == "delta":
+            version = int(run_query(f"DESCRIBE HISTORY {relation} LIMIT 1").rows[0]["version"])
+    return Source(str(relation), tuple(columns), version)
 
 
 def _scorer(name: str, run_query: Any) -> Scorer:
