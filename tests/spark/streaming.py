@@ -29,7 +29,7 @@ MODEL = "arrival_delay"
 FUNCTION = {"name": "arrival_delay_checked", "returns": ["prediction", "version", "error"], "on_error": "skip"}
 STREAMED, BY_BATCH = "flights_streamed", "flights_by_batch"
 FILES, ROWS = 60, 10
-KILLED_IN = 2  # the batch
+KILLED_IN = 1  # the batch
 
 
 def examples() -> list[str]:
@@ -115,7 +115,7 @@ def start(spark: Any) -> None:
     register(2.0)
     promote(spark, MODEL, 1, expected=None, reason="first")
     sync(spark, [FUNCTION], model=MODEL, declared_by="model.tests.arrival_delay", where="arrival_delay.yml")
-    arrive(spark, 0, FILES)
+    arrive(spark, 0, FILES // 2)
 
     def killing(score: Any) -> Any:
         def score_and_die(batch: Any, number: int) -> None:
@@ -123,6 +123,7 @@ def start(spark: Any) -> None:
             if number == KILLED_IN:  # written, and not yet in the stream's own log
                 while not counts(spark)[STREAMED]:
                     time.sleep(0.1)
+                arrive(spark, FILES // 2 * ROWS, FILES // 2)  # so that neither stream is at its end
                 Path("at_kill.json").write_text(json.dumps(counts(spark)))
                 kill(spark)
 

@@ -18,6 +18,8 @@ from penstock.scoring.returns import VERSION
 
 # What each row has beside its key and its score.
 _ADDED = ("row_hash", "scored_by", "source", "source_version", "scored_at")
+# What of a declaration says which version scores, and that is compared by itself, or is for people.
+_NOT_OF_A_SCORE = frozenset({"name", "model", "alias", "as_of", "description"})
 # Types that XXHASH64 takes and in which nothing is nested: in an array it would pass over NULLs and lengths.
 _FLAT = frozenset({"BOOLEAN", "INT", "BIGINT", "FLOAT", "DOUBLE", "STRING", "BINARY", "TIMESTAMP", "DATE"})
 _JSON = "MAP('timestampFormat', 'yyyy-MM-dd HH:mm:ss.SSSSSS')"  # by default it cuts microseconds off
@@ -107,16 +109,11 @@ def row_hash(scorer: Scorer, columns: Sequence[str]) -> str:
         columns: Of the table; an input without a column is NULL.
     """
     function = scorer.function
-    declared = {
-        "parts": function.parts(scorer.description),
-        "top": function.top,
-        "on_null": function.on_null,
-        "on_error": function.on_error,
-        "shadow": scorer.shadow,
-    }
+    declared = {key: value for key, value in function.as_json().items() if key not in _NOT_OF_A_SCORE}
+    declared |= {"returns": function.parts(scorer.description), "shadow": scorer.shadow}
     names = {each.lower(): each for each in columns}
     given = [_hashed(each, names.get(each.name.lower())) for each in scorer.description.inputs]
-    return f"XXHASH64({', '.join([literal(json.dumps(declared)), *given])})"
+    return f"XXHASH64({', '.join([literal(json.dumps(declared, sort_keys=True)), *given])})"
 
 
 def _hashed(each: Input, column: str | None) -> str:
