@@ -19,7 +19,7 @@ from penstock.scoring.returns import VERSION
 # What each row has beside its key and its score.
 _ADDED = ("row_hash", "scored_by", "source", "source_version", "scored_at")
 # What of a declaration says which version scores, and that is compared by itself, or is for people.
-_NOT_OF_A_SCORE = frozenset({"name", "model", "alias", "as_of", "description"})
+_NOT_OF_A_SCORE = frozenset({"name", "alias", "as_of", "description"})
 # Types that XXHASH64 takes and in which nothing is nested: in an array it would pass over NULLs and lengths.
 _FLAT = frozenset({"BOOLEAN", "INT", "BIGINT", "FLOAT", "DOUBLE", "STRING", "BINARY", "TIMESTAMP", "DATE"})
 _JSON = "MAP('timestampFormat', 'yyyy-MM-dd HH:mm:ss.SSSSSS')"  # by default it cuts microseconds off

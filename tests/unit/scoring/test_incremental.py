@@ -19,7 +19,7 @@ DESCRIBED = Description((Input("hour", "BIGINT", required=True),), (Field("predi
 
 def scorer(**declared: Any) -> Scorer:
     declared = {"name": "checked", "returns": ["prediction", "version"], **declared}
-    return Scorer(parse_function(declared, model="delay"), DESCRIBED, version=3)
+    return Scorer(parse_function({"model": "delay", **declared}), DESCRIBED, version=3)
 
 
 def test_all_rows_at_first_each_with_what_it_was_made_of() -> None:
@@ -61,6 +61,7 @@ def test_a_source_without_versions_is_read_as_it_is() -> None:
         {"on_error": "skip"},
         {"returns": ["version", "prediction"]},
         {"top": 4},
+        {"model": "other"},
     ],
 )
 def test_the_declaration_is_part_of_the_hash(declared: dict[str, Any]) -> None:
