@@ -20,6 +20,7 @@ def functions() -> dict[str, Callable[..., Any]]:
         "compile": compile_request,
         "metric_view_comments": metric_view_comments,
         "rows_of_spine": rows_of_spine,
+        "scored": scored,
         "tested_model": tested_model,
     }
 
@@ -81,6 +82,20 @@ def rows_of_spine(relation: str, run_query: Any) -> str:
     from dbt_penstock import generated_tests
 
     return generated_tests.differing_rows(relation, run_query)
+
+
+def scored(*asked: Any) -> str:
+    """The query of the macro `penstock.scored`; its arguments are those of `dbt_penstock.scored.scored`.
+
+    Raises:
+        CompilationError: with the message of the user's error.
+    """
+    from dbt_penstock import scored
+
+    try:
+        return scored.scored(*asked)
+    except PenstockError as error:
+        raise CompilationError(str(error)) from error
 
 
 def tested_model(ref: Any, graph: Mapping[str, Any]) -> Any:

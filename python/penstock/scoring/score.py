@@ -367,9 +367,15 @@ def _values(
 
 
 def _is_nan(column: Any) -> np.ndarray[Any, Any]:
+    """The rows without a number, where numbers with a fraction are given; an engine may write NULL for NaN."""
     import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     if isinstance(column, np.ndarray) and column.dtype.kind == "f":
         nan: np.ndarray[Any, Any] = np.isnan(column)
         return nan if nan.ndim == 1 else np.logical_or.reduce(nan, axis=1)
+    if not isinstance(column, np.ndarray) and pa.types.is_floating(column.type):
+        lacks: np.ndarray[Any, Any] = pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
+        return lacks
     return np.zeros(len(column), dtype=bool)

@@ -105,6 +105,13 @@ def test_without_a_policy_a_row_that_fails_ends_the_query(bad: float, message: s
         score(PLAIN, models(), *batch(1.0, bad))
 
 
+@pytest.mark.parametrize("given_by", [pa.array([1.5, None]), pa.chunked_array([[1.5], [None]], pa.float64())])
+def test_a_null_that_an_engine_writes_for_nan_is_a_row_that_fails(given_by: Any) -> None:
+    made = Loaded(NUMBER, lambda table, params: {"prediction": given_by}, 10)
+    given = score(asked(), Models(lambda live: made), *batch(1.0, 2.0)).to_pylist()
+    assert [(row["prediction"], row["error"]) for row in given] == [(1.5, None), (None, "the model gave NaN")]
+
+
 @pytest.mark.parametrize(
     ("policy", "expected"), [("skip", [10.0, None]), ("error", [10.0, None]), ("model", [10.0, None])]
 )
