@@ -259,6 +259,18 @@ def test_sql_calls_the_model(flights: Project) -> None:
         flights.sql("SELECT predict('arrival_dely', 1)")
 
 
+def test_the_build_makes_the_functions_that_nodes_declare(flights: Project) -> None:
+    call = "predict('arrival_delay_checked', t.*)"
+    asked = f"SELECT {call} AS s, predict('arrival_delay', t.*) AS p FROM arrival_delay_training AS t LIMIT 100"
+    for row in flights.spark.sql(asked).collect():
+        assert (row.s.probability, row.s.version, row.s.error) == (row.p, 1, None)
+    synced = {each.name: each for each in flights.sync_functions()}
+    made = synced["arrival_delay_checked"]
+    assert (made.model, made.alias, made.version) == ("arrival_delay", "champion", 1)
+    assert made.returns == "STRUCT<`probability`: DOUBLE, `version`: INT, `error`: STRING>"
+    assert made.declared_by == "model.penstock.arrival_delay"
+
+
 def test_the_model_beats_the_baseline(flights: Project) -> None:
     [row] = flights.sql("SELECT * FROM arrival_delay").to_pylist()
     assert (row["version"], row["training_rows"] + row["held_out_rows"]) == (1, 327_346)

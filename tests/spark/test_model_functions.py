@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from penstock.engines.model_tables import ModelTables
 from penstock.engines.spark import run
 from penstock.errors import PenstockError
 from penstock.registry import mlflow_store
 from penstock.registry.promote import promote
 from penstock.registry.sync import sync
+from penstock.scoring.functions import ALIASES, FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +124,27 @@ def test_equal_calls_run_once_and_have_a_short_name(spark: SparkSession, frame: 
     assert str(asked._jdf.queryExecution().executedPlan()).count("ArrowEvalPython [scored(a#") == 1
     [evaluated] = re.findall(r"ArrowEvalPython \[(.*?)\], \[", str(asked._jdf.queryExecution().executedPlan()))
     assert evaluated.count("scored(") == 1
+
+
+def test_a_statement_reads_the_tables_once(
+    spark: SparkSession, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a champion that moves while it is analysed does not score some of its calls."""
+    read: list[str] = []
+    current = ModelTables._current
+    monkeypatch.setattr(
+        ModelTables, "_current", lambda self, table, how: read.append(table) or current(self, table, how)
+    )
+    call = "ml.kinds(a, b)"
+    spark.sql(f"CREATE OR REPLACE VIEW default.with_kinds AS SELECT *, {call} AS kind_of FROM default.to_score")
+    read.clear()
+    asked = (
+        f"SELECT {call}, predict('kinds', a, b), (SELECT max({call}) FROM default.with_kinds) FROM default.with_kinds"
+    )
+    spark.sql(asked)
+    assert read == [FUNCTIONS, ALIASES]
+    spark.sql(f"SELECT {call} FROM default.to_score")
+    assert read == [FUNCTIONS, ALIASES] * 2
 
 
 def test_an_average_from_aggregates_is_that_of_the_scores(spark: SparkSession, frame: pd.DataFrame) -> None:
