@@ -9,7 +9,7 @@ PYTHON ?= python3
 # - test_leakage.py builds sets that leak; tests/unit/training_sets has each of its tests on DuckDB.
 # - test_upkeep.py looks into every table of the demo, often; test_training_records.py maintains pinned versions, too.
 # - test_model_functions.py logs a dozen models; test_scoring.py and tests/unit/scoring have what most functions do.
-# - test_isolated_models.py makes environments; tests/unit/scoring/test_isolated.py has what most of their processes do.
+# - test_isolated_models.py makes environments, and test_isolated.py starts a process for each of many models.
 # - test_spark_ml.py trains and logs pipelines of Spark ML; test_spark_ml_plan.py has their expressions.
 # - test_broken_models.py logs a model for each way of being broken; test_score.py has what a batch of theirs becomes.
 # - test_moved_champion.py has a server and two models; test_scoring.py has an open session of this process.
@@ -20,7 +20,7 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/training_sets/test_training_refresh.py tests/training_sets/test_leakage.py tests/spark/test_upkeep.py \
   tests/spark/test_readers.py tests/spark/test_model_functions.py tests/spark/test_isolated_models.py \
   tests/spark/test_spark_ml.py tests/spark/test_broken_models.py tests/spark/test_streaming.py \
-  tests/dbt/test_scored_models.py
+  tests/spark/test_spark_ml_plan.py tests/dbt/test_scored_models.py tests/unit/scoring/test_isolated.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict clean
 
