@@ -50,11 +50,13 @@ def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, An
     """
     from penstock.engines.executors import ship_code
     from penstock.engines.predict import promote_predict
+    from penstock.engines.usage import keep_writing
 
     session = spark_engine.open_session(settings, log=home() / "logs" / "spark.log")
     ship_code(session)
     promote_predict(session)
     promote_functions(session, functions)
+    keep_writing()
     return session
 
 

@@ -14,6 +14,7 @@ from penstock.registry.alias_table import Alias, alias_of, ensure_tables
 from penstock.registry.versions import Version
 from penstock.scoring.declared import Function, parse_function
 from penstock.scoring.functions import FUNCTIONS, function_name, function_statement
+from penstock.scoring.usage import UNCOUNTED, marked
 
 
 def declare(spark: Any, functions: Iterable[Function], declared_by: str) -> None:
@@ -89,7 +90,8 @@ def publish_function(spark: Any, function: Function, version: Version) -> None:
     check_function(spark, function, version)
     words = function.description or version.words
     comment = f"{words} Scored by {_who(function)} of the model '{function.model}'.".strip()
-    spark.sql(function_statement(function, version.description, comment=comment))
+    with marked(spark, UNCOUNTED, "true"):
+        spark.sql(function_statement(function, version.description, comment=comment))
 
 
 def _who(function: Function) -> str:
