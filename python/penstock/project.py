@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from penstock.engines.maintain import Upkeep
+    from penstock.engines.price import Priced
     from penstock.manifest.model import SemanticManifest
     from penstock.profile import Target
     from penstock.project_training import TrainingSets
@@ -386,6 +387,18 @@ class Project:
         spark = self.spark
         with self._doing("running", partial(spark_engine.how_far, spark)):
             return spark_engine.run(spark, statement)
+
+    def price(self, statement: str) -> list[Priced]:
+        """What each call of a model in a statement of Spark SQL will take; the statement does not run.
+
+        Raises:
+            PenstockError: when Spark refuses the statement.
+        """
+        from penstock.engines.price import price
+
+        spark = self.spark
+        with self._doing("analysing", partial(spark_engine.how_far, spark)):
+            return price(spark, statement)
 
     def read_training_set(self, relation: str, version: int | None = None) -> TrainingSetReader:
         """Open a training set, or any Delta table that the project built, to read it without Spark.

@@ -17,6 +17,7 @@ from penstock.engines.builders import (
     value_of,
 )
 from penstock.engines.model_tables import model_tables
+from penstock.engines.noted import Noted, note
 from penstock.engines.usage import ledger
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.scoring.bodies import average, body
@@ -62,14 +63,16 @@ class _Functions(Builder):
             )
         held, who = self._tables.held(function), asker(self.jvm)
         text = body(function, held, given, who)
-        self.count(function, held, who)
+        self.planned(function, held, who, text)
         return self.parsed(text, given)
 
-    def count(self, function: Function, held: Mapping[str, Held], who: Asker) -> None:
-        """Count the statement for each version that the function uses, once."""
+    def planned(self, function: Function, held: Mapping[str, Held], who: Asker, text: str) -> None:
+        """Count the statement for each version that the function uses, once; or note the call, for its price."""
         from pyspark import SparkContext
 
-        if SparkContext._active_spark_context.getLocalProperty(UNCOUNTED):
+        mark = SparkContext._active_spark_context.getLocalProperty(UNCOUNTED)
+        if mark:
+            note(mark, Noted(function, held, text))
             return
         uses = self._tables.now().uses
         for each in held.values():
@@ -151,7 +154,7 @@ class _PredictAverage(_Placing):
         held = {} if declared is None else self._tables.held(declared)
         text = None if declared is None else average(declared, held, values)
         if declared is not None and text is not None and all(each.deterministic() for each in values.values()):
-            self.count(declared, held, asker(self.jvm))
+            self.planned(declared, held, asker(self.jvm), "")
             return self.parsed(text, values)
         return self.call(["avg"], {"": self.call([SCHEMA, name], values)})
 
@@ -180,14 +183,14 @@ class _Score(Builder):
         asked = text_in(arguments[0]) if arguments else None
         if asked is None:
             raise InvalidRequestError(f"{SCORE}() is no function to call", where=_call_text(self.jvm), fix="predict(…)")
-        return _udf(asked, SparkContext._active_spark_context.applicationId)._unwrapped._judf.builder(
+        return udf_of(asked, SparkContext._active_spark_context.applicationId)._unwrapped._judf.builder(
             self.seq(arguments[1:])
         )
 
 
 @lru_cache(maxsize=1000)
-def _udf(asked: str, _application: str) -> Any:
-    """One for all statements of an application; it holds objects of that application's JVM."""
+def udf_of(asked: str, _application: str) -> Any:
+    """What workers run for a call: one for all statements of an application, whose JVM's objects it holds."""
     from pyspark.sql.pandas.types import to_arrow_type
     from pyspark.sql.types import DataType
 

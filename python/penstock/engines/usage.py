@@ -11,14 +11,10 @@ from functools import cache
 from typing import Any
 
 from penstock.engines.spark import running_session
-from penstock.scoring.functions import SCHEMA
+from penstock.registry.alias_table import USAGE_COLUMNS, ensure_tables
+from penstock.scoring.functions import USAGE
 from penstock.scoring.usage import Counted, Counting, Figures, Use, take
 
-USAGE = f"{SCHEMA}.usage"
-_COLUMNS = (
-    "at TIMESTAMP, model STRING, version INT, function STRING, engine STRING, user STRING, node STRING,"
-    " statements BIGINT, rows BIGINT, errors BIGINT, seconds DOUBLE"
-)
 _SECONDS = 10.0  # between two looks at what is counted
 _log = logging.getLogger(__name__)
 
@@ -96,11 +92,8 @@ def append(spark: Any, counted: Counted, *, writer: str, batch: int) -> None:
     """
     session = spark.newSession()  # without the settings and the database of anybody
     if not session.catalog.tableExists(USAGE):
-        session.sql(
-            f"CREATE TABLE IF NOT EXISTS {USAGE} ({_COLUMNS}) USING DELTA"
-            " COMMENT 'What scoring took: rows, errors and CPU seconds, by model, user and dbt node.'"
-        )
+        ensure_tables(session)
     now = datetime.now(UTC)
-    rows = session.createDataFrame([(now, *use, *figures) for use, figures in counted.items()], _COLUMNS)
+    rows = session.createDataFrame([(now, *use, *figures) for use, figures in counted.items()], USAGE_COLUMNS)
     appended = rows.coalesce(1).write.format("delta").mode("append")
     appended.option("txnAppId", writer).option("txnVersion", batch).saveAsTable(USAGE)
