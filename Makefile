@@ -9,10 +9,11 @@ PYTHON ?= python3
 # - test_leakage.py builds sets that leak; tests/unit/training_sets has each of its tests on DuckDB.
 # - test_upkeep.py looks into every table of the demo, often; test_training_records.py maintains pinned versions, too.
 # - test_model_functions.py logs a dozen models; test_scoring.py and tests/unit/scoring have what most functions do.
+# - tests/spark/test_usage.py asks Spark two dozen times; tests/servers/test_usage.py has what is counted.
 # - test_readers.py reads each version of many tables; tests/unit/readers reads others.
 HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/training_sets/test_training_refresh.py \
   tests/training_sets/test_leakage.py tests/spark/test_upkeep.py tests/spark/test_readers.py \
-  tests/spark/test_model_functions.py
+  tests/spark/test_model_functions.py tests/spark/test_usage.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training clean
 

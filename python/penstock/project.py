@@ -97,15 +97,19 @@ def promote_functions(spark: SparkSession, functions: Iterable[Mapping[str, Any]
             python_functions.promote_changed(spark, node)
 
 
-def run_python_model(spark: SparkSession, code: str, *, name: str, file: str, settings: Mapping[str, str]) -> None:
-    """Run the compiled code of a dbt Python model in a session of its own, made with these settings.
+def run_python_model(
+    spark: SparkSession, code: str, *, name: str, file: str, settings: Mapping[str, str], node: str = ""
+) -> None:
+    """Run the compiled code of a dbt Python model in a session of its own, made with these settings, as of that node.
 
     Raises:
         PenstockError: as for `run_model`.
     """
     from penstock.engines.python_models import own_session, run_model
+    from penstock.scoring.usage import NODE, marked
 
-    run_model(own_session(spark, settings), code, name=name, file=file)
+    with marked(spark, NODE, node):
+        run_model(own_session(spark, settings), code, name=name, file=file)
 
 
 @dataclass(frozen=True)

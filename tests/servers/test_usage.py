@@ -35,6 +35,7 @@ checks = {"name": "counted_skip", "on_null": "error", "on_error": "skip"}
 sync(spark, [checks], model="counted", declared_by="model.tests.counted", where="counted.yml")
 """
 WRITTEN = "from penstock.engines.usage import ledger\nledger().write()\n"
+SCORED = "spark.sql('SELECT ml.counted_skip(1D) FROM RANGE(4)').collect()"
 COMMENT = '/* {"app": "dbt", "dbt_version": "1.12", "node_id": "model.penstock.numbers"} */'
 
 
@@ -48,10 +49,14 @@ def test_rows_are_counted_by_connected_user_and_node(server: Server, monkeypatch
         cursor = hive.connect("127.0.0.1", server.port, username=user).cursor()
         cursor.execute(f"{comment} SELECT SUM(ml.counted_skip(IF(id = 0, NULL, 1D))) FROM RANGE({rows})")
         cursor.fetchall()
+    jobs.run_python_model(SCORED, name="scored", file="scored.py", settings={}, node="model.penstock.seen")
     jobs.run_python_model(WRITTEN, name="written", file="written.py", settings={})
     asked = server.session()
     asked.execute(
         "SELECT user, node, SUM(statements), SUM(rows), SUM(errors) FROM ml.usage WHERE function = 'counted_skip'"
-        " GROUP BY ALL ORDER BY user"
+        " GROUP BY ALL ORDER BY node"
     )
-    assert asked.fetchall() == [("ann", "", 2, 7, 2), ("bob", "model.penstock.numbers", 1, 3, 1)]
+    ann, bob, (_, *seen) = asked.fetchall()
+    assert ann == ("ann", "", 2, 7, 2)
+    assert bob == ("bob", "model.penstock.numbers", 1, 3, 1)
+    assert seen == ["model.penstock.seen", 1, 4, 0]

@@ -42,10 +42,14 @@ def _columns(calls: list[Priced]) -> dict[str, list[Any]]:
         "model": [each.model for each in calls],
         "version": [f"{each.version} ({each.alias})" for each in calls],
         "engine": [each.engine for each in calls],
-        "rows": [_bounded(each.bound, each.rows) for each in calls],
+        "rows": _to_the_right([_bounded(each.bound, each.rows) for each in calls]),
         "µs a row": ["not measured" if each.microseconds is None else each.microseconds for each in calls],
         "CPU seconds": ["unknown" if each.seconds is None else each.seconds for each in calls],
     }
+
+
+def _to_the_right(texts: list[str]) -> list[str]:
+    return [text.rjust(max(map(len, texts))) for text in texts]
 
 
 def _bounded(bound: str, number: float | None) -> str:

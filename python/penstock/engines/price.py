@@ -67,7 +67,7 @@ def price(spark: Any, statement: str) -> list[Priced]:
             analyzed = _execution(spark, _parsed(spark, statement)).analyzed()
             query = analyzed.query() if _writes_query(analyzed) else analyzed
             optimized = _execution(spark, query).optimizedPlan()
-            found = [(call, each, rows) for call, each, rows in _scored(spark, list(calls), query, optimized)]
+            found = list(_scored(spark, calls, query, optimized))
     except Exception as error:
         shown = told(error, spark)
         if shown is None:
@@ -102,11 +102,13 @@ def _scored(spark: Any, calls: list[Noted], query: Any, optimized: Any) -> Itera
         else:
             formulas.setdefault(call.function.name.lower(), call)
     evaluated = list(_evaluated(optimized)) if asked else []
+    # What a query does not use is not scored; what stands in another kind of statement is not looked for.
+    unfound = Rows(0, EXACT) if query.output().nonEmpty() else Rows(None, UNKNOWN)
     application = spark.sparkContext.applicationId
     for text, call in asked.items():
         function = udf_of(text, application)._unwrapped._judf.func()
         found = [rows for other, rows in evaluated if function.equals(other)]
-        for rows in found or [Rows(0, EXACT)]:
+        for rows in found or [unfound]:
             yield from _by_version(call, json.loads(text), rows)
     places = list(_formulas(spark, query)) if formulas else []
     for name, call in formulas.items():
@@ -115,13 +117,13 @@ def _scored(spark: Any, calls: list[Noted], query: Any, optimized: Any) -> Itera
                 yield call, call.held[alias].live, rows.at_most() if call.function.canary else rows
 
 
-def _by_version(call: Noted, told_: dict[str, Any], rows: Rows) -> Iterator[tuple[Noted, Live, Rows]]:
+def _by_version(call: Noted, asked: dict[str, Any], rows: Rows) -> Iterator[tuple[Noted, Live, Rows]]:
     """The version that scores, or the two that share the rows, and the shadow, which scores all."""
-    shared = len(told_["versions"]) > 1
-    for text in told_["versions"]:
+    shared = len(asked["versions"]) > 1
+    for text in asked["versions"]:
         yield call, Live.parse(text), rows.at_most() if shared else rows
-    if told_["shadow"]:
-        yield call, Live.parse(told_["shadow"]), rows
+    if asked["shadow"]:
+        yield call, Live.parse(asked["shadow"]), rows
 
 
 def _evaluated(plan: Any, whole: bool = True) -> Iterator[tuple[Any, Rows]]:

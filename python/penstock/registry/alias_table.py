@@ -48,6 +48,7 @@ def ensure_tables(spark: Any) -> None:
     spark.sql(
         f"CREATE TABLE IF NOT EXISTS {USAGE} ({USAGE_COLUMNS}) USING DELTA"
         " COMMENT 'What scoring took: rows, errors and CPU seconds, by model, user and dbt node.'"
+        " TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')"
     )
 
 
