@@ -90,6 +90,13 @@ def _writes_query(plan: Any) -> bool:
     return any(method.getName() == "query" for method in plan.getClass().getMethods())
 
 
+def _is_no_query(spark: Any, plan: Any) -> bool:
+    """Whether it is a command, or changes rows in place (UPDATE, MERGE)."""
+    logical = "org.apache.spark.sql.catalyst.plans.logical"
+    named = spark._jvm.java.lang.Class.forName
+    return any(named(f"{logical}.{kind}").isInstance(plan) for kind in ("Command", "SupportsSubquery"))
+
+
 def _scored(spark: Any, calls: list[Noted], query: Any, optimized: Any) -> Iterator[tuple[Noted, Live, Rows]]:
     """Each call by each version, with its rows."""
     asked: dict[str, Noted] = {}
@@ -103,7 +110,7 @@ def _scored(spark: Any, calls: list[Noted], query: Any, optimized: Any) -> Itera
             formulas.setdefault(call.function.name.lower(), call)
     evaluated = list(_evaluated(optimized)) if asked else []
     # What a query does not use is not scored; what stands in another kind of statement is not looked for.
-    unfound = Rows(0, EXACT) if query.output().nonEmpty() else Rows(None, UNKNOWN)
+    unfound = Rows(None, UNKNOWN) if _is_no_query(spark, query) else Rows(0, EXACT)
     application = spark.sparkContext.applicationId
     for text, call in asked.items():
         function = udf_of(text, application)._unwrapped._judf.func()
