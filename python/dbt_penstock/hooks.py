@@ -1,4 +1,4 @@
-"""The seven places where Penstock reaches into dbt, each a wrapper around one function of dbt 1.12.
+"""The eight places where Penstock reaches into dbt, each a wrapper around one function of dbt 1.12.
 
 1. Jinja sees `modules.penstock`, so that macros call the compiler.
 2. A loaded manifest gets the DAG edges that requests imply.
@@ -8,6 +8,7 @@
 6. An interrupted build ends at once.
 7. A model that is a training set writes what it was made from into its table, and one that declares SQL functions of
    models makes them.
+8. What a node asks of models is counted as its own, and written when dbt's command ends.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def install() -> None:
     from dbt.task.run import ModelRunner
     from dbt.task.runnable import GraphRunnableTask
 
-    from dbt_penstock import interrupt, log
+    from dbt_penstock import accounting, interrupt, log
 
     if getattr(base, _INSTALLED, False):
         return
@@ -47,6 +48,7 @@ def install() -> None:
             _tell_errors(cursor)
         _run_python_models(SparkAdapter)
         interrupt.end_quickly(GraphRunnableTask)
+        accounting.count_nodes(GraphRunnableTask)
         _write_records_and_functions(ModelRunner)
 
 

@@ -17,6 +17,7 @@ class SessionJobHelper(PythonJobHelper):
         self._name = f"{parsed_model['schema']}.{parsed_model['alias']}"
         self._file = parsed_model["original_file_path"]
         self._settings = credentials.server_side_parameters
+        self._node = parsed_model["unique_id"]
 
     def submit(self, compiled_code: str) -> None:
         """Run the code; a user's error becomes dbt's with the same message."""
@@ -27,7 +28,9 @@ class SessionJobHelper(PythonJobHelper):
         server = session.server()
         try:
             if server is not None:
-                server.run_python_model(compiled_code, name=self._name, file=self._file, settings=self._settings)
+                server.run_python_model(
+                    compiled_code, name=self._name, file=self._file, settings=self._settings, node=self._node
+                )
             else:
                 spark: Any = running_session()
                 run_model(spark, compiled_code, name=self._name, file=self._file)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from penstock.engines.maintain import Upkeep
+    from penstock.engines.price import Priced
     from penstock.manifest.model import SemanticManifest
     from penstock.profile import Target
     from penstock.project_training import TrainingSets
@@ -50,11 +51,13 @@ def start_spark(settings: Mapping[str, str], functions: Iterable[Mapping[str, An
     """
     from penstock.engines.executors import ship_code
     from penstock.engines.predict import promote_predict
+    from penstock.engines.usage import keep_writing
 
     session = spark_engine.open_session(settings, log=home() / "logs" / "spark.log")
     ship_code(session)
     promote_predict(session)
     promote_functions(session, functions)
+    keep_writing()
     return session
 
 
@@ -94,15 +97,19 @@ def promote_functions(spark: SparkSession, functions: Iterable[Mapping[str, Any]
             python_functions.promote_changed(spark, node)
 
 
-def run_python_model(spark: SparkSession, code: str, *, name: str, file: str, settings: Mapping[str, str]) -> None:
-    """Run the compiled code of a dbt Python model in a session of its own, made with these settings.
+def run_python_model(
+    spark: SparkSession, code: str, *, name: str, file: str, settings: Mapping[str, str], node: str = ""
+) -> None:
+    """Run the compiled code of a dbt Python model in a session of its own, made with these settings, as of that node.
 
     Raises:
         PenstockError: as for `run_model`.
     """
     from penstock.engines.python_models import own_session, run_model
+    from penstock.scoring.usage import NODE, marked
 
-    run_model(own_session(spark, settings), code, name=name, file=file)
+    with marked(spark, NODE, node):
+        run_model(own_session(spark, settings), code, name=name, file=file)
 
 
 @dataclass(frozen=True)
@@ -384,6 +391,18 @@ class Project:
         spark = self.spark
         with self._doing("running", partial(spark_engine.how_far, spark)):
             return spark_engine.run(spark, statement)
+
+    def price(self, statement: str) -> list[Priced]:
+        """What each call of a model in a statement of Spark SQL will take; the statement does not run.
+
+        Raises:
+            PenstockError: when Spark refuses the statement.
+        """
+        from penstock.engines.price import price
+
+        spark = self.spark
+        with self._doing("analysing", partial(spark_engine.how_far, spark)):
+            return price(spark, statement)
 
     def read_training_set(self, relation: str, version: int | None = None) -> TrainingSetReader:
         """Open a training set, or any Delta table that the project built, to read it without Spark.

@@ -58,6 +58,7 @@ def command_line() -> click.Group:
         metric_views,
         metrics,
         package_path,
+        predict,
         serve,
         sql,
         training,
@@ -69,7 +70,7 @@ def command_line() -> click.Group:
     for command in (lists.list_dimensions, lists.list_values):
         metrics.list_.add_command(command)
     asking = (metrics.query, metrics.compile_, metrics.list_, metric_views.metric_views, sql.sql)
-    telling = (explain.explain, validate.validate, doctor.doctor, package_path.package_path)
+    telling = (explain.explain, predict.predict, validate.validate, doctor.doctor, package_path.package_path)
     doing = (serve.serve, serve.add_user, training.training, functions.functions, maintain.maintain, demo.demo)
     for command in (*asking, *telling, *doing):
         _penstock.add_command(command)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,7 @@ from penstock.registry.versions import Version
 from penstock.scoring.declared import Function, parse_function
 from penstock.scoring.functions import ALIASES, FUNCTIONS
 from penstock.scoring.live import Held
+from penstock.scoring.usage import Use
 
 _STATEMENTS = 64  # that may be analysed at once
 
@@ -30,10 +31,12 @@ class Tables:
     Attributes:
         functions: Those that are declared, by name in lower case.
         aliases: What each alias points to, by model and alias.
+        uses: For which the statement is counted already.
     """
 
     functions: Mapping[str, Function]
     aliases: Mapping[tuple[str, str], Version]
+    uses: set[Use] = field(default_factory=set)
 
     def function(self, name: str) -> Function | None:
         """A declared function, or the usual one of a model; None when there is no such model."""

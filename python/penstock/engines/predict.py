@@ -6,6 +6,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from penstock.engines.asker import asker
 from penstock.engines.builders import (
     Builder,
     kind_of,
@@ -16,13 +17,20 @@ from penstock.engines.builders import (
     value_of,
 )
 from penstock.engines.model_tables import model_tables
+from penstock.engines.noted import Noted, note
 from penstock.engines.spark_ml import SparkMl
+from penstock.engines.usage import ledger
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.scoring.bodies import average, body
+from penstock.scoring.declared import Function
 from penstock.scoring.functions import CALL, SCHEMA, SCORE
+from penstock.scoring.live import Held
 from penstock.scoring.predict import Argument, has_star, place_arguments, wrong_type
+from penstock.scoring.usage import UNCOUNTED, Asker, Use
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark.sql import SparkSession
 
 
@@ -54,8 +62,25 @@ class _Functions(Builder):
             raise InvalidRequestError(
                 f"function {SCHEMA}.{name} is not complete", where=f"{SCHEMA}.{name}", fix="penstock functions sync"
             )
-        held = self._tables.held(function)
-        return self.parsed(body(function, held, given), given)
+        held, who = self._tables.held(function), asker(self.jvm)
+        text = body(function, held, given, who)
+        self.planned(function, held, who, text)
+        return self.parsed(text, given)
+
+    def planned(self, function: Function, held: Mapping[str, Held], who: Asker, text: str) -> None:
+        """Count the statement for each version that the function uses, once; or note the call, for its price."""
+        from pyspark import SparkContext
+
+        mark = SparkContext._active_spark_context.getLocalProperty(UNCOUNTED)
+        if mark:
+            note(mark, Noted(function, held, text))
+            return
+        uses = self._tables.now().uses
+        for each in held.values():
+            use = Use(function.model, each.live.version, function.name, each.live.engine, who.user, who.node)
+            if use not in uses:
+                uses.add(use)
+                ledger().planned(use)
 
 
 class _Placing(_Functions):
@@ -134,8 +159,10 @@ class _PredictAverage(_Placing):
     def expression(self, arguments: list[Any]) -> Any:
         name, _, values = self.placed(arguments)
         declared = self._tables.now().function(name)
-        text = None if declared is None else average(declared, self._tables.held(declared), values)
-        if text is not None and all(each.deterministic() for each in values.values()):
+        held = {} if declared is None else self._tables.held(declared)
+        text = None if declared is None else average(declared, held, values)
+        if declared is not None and text is not None and all(each.deterministic() for each in values.values()):
+            self.planned(declared, held, asker(self.jvm), "")
             return self.parsed(text, values)
         return self.call(["avg"], {"": self.call([SCHEMA, name], values)})
 
@@ -164,14 +191,14 @@ class _Score(Builder):
         asked = text_in(arguments[0]) if arguments else None
         if asked is None:
             raise InvalidRequestError(f"{SCORE}() is no function to call", where=_call_text(self.jvm), fix="predict(…)")
-        return _udf(asked, SparkContext._active_spark_context.applicationId)._unwrapped._judf.builder(
+        return udf_of(asked, SparkContext._active_spark_context.applicationId)._unwrapped._judf.builder(
             self.seq(arguments[1:])
         )
 
 
 @lru_cache(maxsize=1000)
-def _udf(asked: str, _application: str) -> Any:
-    """One for all statements of an application; it holds objects of that application's JVM."""
+def udf_of(asked: str, _application: str) -> Any:
+    """What workers run for a call: one for all statements of an application, whose JVM's objects it holds."""
     from pyspark.sql.pandas.types import to_arrow_type
     from pyspark.sql.types import DataType
 
@@ -179,7 +206,7 @@ def _udf(asked: str, _application: str) -> Any:
 
     told = json.loads(asked)
     returns = DataType.fromDDL(told["returns"])
-    return scoring_udf(Call.of(told, to_arrow_type(returns)), returns)
+    return scoring_udf(Call.of(told, to_arrow_type(returns)), returns, ledger().counted)
 
 
 def _functions(catalog: Any) -> list[str]:

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from penstock.registry.versions import Version
 from penstock.scoring.contract import Description
-from penstock.scoring.functions import ALIASES, FUNCTIONS, SCHEMA
+from penstock.scoring.functions import ALIASES, FUNCTIONS, SCHEMA, USAGE
 from penstock.scoring.linear.formula import Formula
 
 _COLUMNS = (
@@ -19,6 +19,10 @@ _COLUMNS = (
     " digest STRING NOT NULL, engine STRING NOT NULL, proof STRING, formula STRING, run_id STRING,"
     " inputs ARRAY<STRING>, used ARRAY<STRING>, description STRING, words STRING, differences ARRAY<STRING>,"
     " reason STRING"
+)
+USAGE_COLUMNS = (
+    "at TIMESTAMP, model STRING, version INT, function STRING, engine STRING, user STRING, node STRING,"
+    " statements BIGINT, rows BIGINT, errors BIGINT, seconds DOUBLE"
 )
 
 
@@ -41,6 +45,11 @@ def ensure_tables(spark: Any) -> None:
         f"CREATE TABLE IF NOT EXISTS {FUNCTIONS} (name STRING NOT NULL, model STRING NOT NULL,"
         " declared STRING NOT NULL, declared_by STRING) USING DELTA"
         " COMMENT 'The SQL functions of models, as they are declared.'"
+    )
+    spark.sql(
+        f"CREATE TABLE IF NOT EXISTS {USAGE} ({USAGE_COLUMNS}) USING DELTA"
+        " COMMENT 'What scoring took: rows, errors and CPU seconds, by model, user and dbt node.'"
+        " TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')"
     )
 
 

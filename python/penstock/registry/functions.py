@@ -16,6 +16,7 @@ from penstock.scoring.declared import Function, parse_function
 from penstock.scoring.functions import FUNCTIONS, function_name, function_statement
 from penstock.scoring.spark_ml.body import check
 from penstock.scoring.spark_ml.opened import SPARK_ML
+from penstock.scoring.usage import UNCOUNTED, marked
 
 
 def declare(spark: Any, functions: Iterable[Function], declared_by: str) -> None:
@@ -91,7 +92,8 @@ def publish_function(spark: Any, function: Function, version: Version) -> None:
     check_function(spark, function, version)
     words = function.description or version.words
     comment = f"{words} Scored by {_who(function)} of the model '{function.model}'.".strip()
-    spark.sql(function_statement(function, version.description, comment=comment))
+    with marked(spark, UNCOUNTED, "true"):
+        spark.sql(function_statement(function, version.description, comment=comment))
 
 
 def _who(function: Function) -> str:

@@ -23,6 +23,7 @@ from penstock.scoring.live import Held
 from penstock.scoring.returns import ERROR, PROBABILITY, VARIANT, VERSION
 from penstock.scoring.spark_ml.body import score_in_plan
 from penstock.scoring.spark_ml.opened import SPARK_ML
+from penstock.scoring.usage import NOBODY, Asker
 
 _CANARY_STEPS = 10_000
 # What the SQL of a formula gives beside the score itself.
@@ -30,13 +31,14 @@ _IN_SQL = {PROBABILITY, VERSION, VARIANT, ERROR}
 _NO_NUMBER = "the model gave NaN"
 
 
-def body(function: Function, held: Mapping[str, Held], given: Collection[str]) -> str:
+def body(function: Function, held: Mapping[str, Held], given: Collection[str], asker: Asker = NOBODY) -> str:
     """The expression, as text of Spark's SQL; each argument stands as a column of the name of its input or param.
 
     Args:
         function: As declared.
         held: What each alias points to that the function names.
         given: The inputs and params for which there is an argument; another is NULL, or the param's default.
+        asker: Who asks, for the figures that workers count.
 
     Raises:
         PenstockError: when the alias points to no version, or the version does not give what the function returns.
@@ -61,7 +63,7 @@ def body(function: Function, held: Mapping[str, Held], given: Collection[str]) -
             where=function.where,
             fix="a function of each alias, and IF(…) in the query",
         )
-    return _workers(function, versions, held.get(function.shadow), arguments)
+    return _workers(function, versions, held.get(function.shadow), arguments, asker)
 
 
 def average(function: Function, held: Mapping[str, Held], given: Collection[str]) -> str | None:
@@ -172,7 +174,7 @@ def _refusal(function: Function) -> str:
     return f"{function.name} cannot score a row: {_NO_NUMBER}\n  fix: {fix}"
 
 
-def _workers(function: Function, versions: list[Held], shadow: Held | None, arguments: Arguments) -> str:
+def _workers(function: Function, versions: list[Held], shadow: Held | None, arguments: Arguments, asker: Asker) -> str:
     """A call of the Python workers: what is the same for all rows as JSON, then the columns."""
     description = versions[0].description
     scoring = [*versions, *([shadow] if shadow else [])]
@@ -186,6 +188,8 @@ def _workers(function: Function, versions: list[Held], shadow: Held | None, argu
     asked: dict[str, Any] = {
         "function": function.name,
         "model": function.model,
+        "user": asker.user,
+        "node": asker.node,
         "parts": list(function.parts(description)),
         "returns": function.type(description),
         "top": function.top,

@@ -17,6 +17,7 @@ from penstock.scoring.isolated.process import environment_of_engine, load_isolat
 from penstock.scoring.live import Live, digest_of
 from penstock.scoring.memory import Models
 from penstock.scoring.score import Scoring, score
+from penstock.scoring.usage import Asker, Figures, Use
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +34,8 @@ class Call:
         shadow: The version that scores beside; empty without one.
         inputs: The names of the columns that follow.
         params: Of those after them.
+        model: Whose versions they are.
+        asker: Who asks.
     """
 
     scoring: Scoring
@@ -40,6 +43,8 @@ class Call:
     shadow: str
     inputs: tuple[str, ...]
     params: tuple[str, ...]
+    model: str
+    asker: Asker
 
     @classmethod
     def of(cls, told: Mapping[str, Any], kind: pa.DataType) -> Self:
@@ -58,7 +63,25 @@ class Call:
             shadowed=bool(told["shadow"]),
             params=bool(told["params"]),
         )
-        return cls(scoring, tuple(told["versions"]), told["shadow"], tuple(told["inputs"]), tuple(told["params"]))
+        return cls(
+            scoring,
+            tuple(told["versions"]),
+            told["shadow"],
+            tuple(told["inputs"]),
+            tuple(told["params"]),
+            told["model"],
+            Asker(told["user"], told["node"]),
+        )
+
+    def use(self, text: str) -> Use:
+        """By what the rows are counted that a version scores.
+
+        Args:
+            text: The version, as the text of `live.Live`.
+        """
+        live = Live.parse(text)
+        asker = self.asker
+        return Use(self.model, live.version, self.scoring.function, live.engine, asker.user, asker.node)
 
     def arguments(self, columns: Sequence[pa.Array]) -> list[pa.Array]:
         """The arguments of `score`, without a copy of the columns."""
@@ -76,22 +99,26 @@ class Call:
         return made
 
 
-def scoring_udf(call: Call, returns: Any) -> Any:
+def scoring_udf(call: Call, returns: Any, counted: Any) -> Any:
     """A PySpark UDF that scores as asked.
 
     Args:
         call: What the call asks.
         returns: The SQL type of the result, as PySpark's type object.
+        counted: PySpark's accumulator of what is counted.
     """
     from pyspark.sql.functions import arrow_udf
 
-    return arrow_udf(_body(call), returns)
+    return arrow_udf(_body(call, counted), returns)
 
 
-def _body(call: Call) -> Callable[..., Any]:
+def _body(call: Call, counted: Any) -> Callable[..., Any]:
+    def count(text: str, rows: int, errors: int, seconds: float) -> None:
+        counted.add({call.use(text): Figures(0, rows, errors, seconds)})
+
     def scored(*columns: pa.Array) -> pa.Array:
         # Pickled by reference: the versions in memory are those of the worker process, not of one query.
-        return score(call.scoring, in_memory(), *call.arguments(columns))
+        return score(call.scoring, in_memory(), *call.arguments(columns), count=count)
 
     import pyarrow as pa
 

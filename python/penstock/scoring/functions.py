@@ -15,6 +15,7 @@ from penstock.scoring.declared import Function
 SCHEMA = "ml"
 ALIASES = f"{SCHEMA}.model_aliases"
 FUNCTIONS = f"{SCHEMA}.functions"
+USAGE = f"{SCHEMA}.usage"
 # What Spark's analyser replaces: see `penstock.engines.predict`.
 CALL, SCORE = "penstock_call", "penstock_score"
 

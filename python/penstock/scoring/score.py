@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LONGEST = 300  # of a row's error
+# Is told of a version, as its text: rows, those of them that failed, and seconds of CPU time.
+Count = Callable[[str, int, int, float], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class RowsFail(PenstockError):
     """A row cannot be scored, and the function's policy is that the query fails then."""
 
 
-def score(asked: Scoring, models: Models, *arguments: pa.Array) -> pa.Array:
+def score(asked: Scoring, models: Models, *arguments: pa.Array, count: Count = lambda *_: None) -> pa.Array:
     """Score a batch.
 
     Args:
@@ -64,6 +67,7 @@ def score(asked: Scoring, models: Models, *arguments: pa.Array) -> pa.Array:
         models: The versions in memory.
         arguments: `live` (the version of each row as text), the inputs as a struct; then the params as a struct and the
             shadow's `live`, if the call has them. A row whose struct is NULL is not scored.
+        count: Told of each version that scored rows of the batch.
 
     Returns:
         An array as long as the batch, in the type of the call.
@@ -81,12 +85,12 @@ def score(asked: Scoring, models: Models, *arguments: pa.Array) -> pa.Array:
     outcome = _Outcome(asked, len(features))
     for text, rows in _groups(asked, live, present):
         with _telling(asked, text):
-            _score_rows(asked, models, text, rows, features, params, outcome)
+            _counted_rows(count, asked, models, text, rows, features, params, outcome)
     if asked.shadowed:
         shadow = _Outcome(_shadow_of(asked), len(features))
         for text, rows in _groups(asked, more.pop(0), present):
             with _telling(asked, text):
-                _score_rows(shadow.asked, models, text, rows, features, params, shadow)
+                _counted_rows(count, shadow.asked, models, text, rows, features, params, shadow)
         values[SHADOW] = shadow.result()
     return outcome.result(values)
 
@@ -201,6 +205,15 @@ class _Outcome:
 
 def _type_of(asked: Scoring, part: str) -> pa.DataType:
     return asked.type if len(asked.parts) == 1 else asked.type.field(asked.parts.index(part)).type
+
+
+def _counted_rows(
+    count: Count, asked: Scoring, models: Models, text: str, rows: np.ndarray[Any, Any], *rest: Any
+) -> None:
+    outcome: _Outcome = rest[-1]
+    began, failed = time.process_time(), len(outcome.errors)
+    _score_rows(asked, models, text, rows, *rest)
+    count(text, len(rows), len(outcome.errors) - failed, time.process_time() - began)
 
 
 def _score_rows(

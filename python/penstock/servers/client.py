@@ -52,9 +52,10 @@ class Client:
             handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authorities)))
         self._http = urllib.request.build_opener(*handlers)
 
-    def run_python_model(self, code: str, *, name: str, file: str, settings: Mapping[str, str]) -> None:
-        """Run a compiled Python model; errors as for `_ask`."""
-        self._ask("/python-model", {"code": code, "name": name, "file": file, "settings": dict(settings)})
+    def run_python_model(self, code: str, *, name: str, file: str, settings: Mapping[str, str], node: str = "") -> None:
+        """Run a compiled Python model, whose scores the node asks for; errors as for `_ask`."""
+        job = {"code": code, "name": name, "file": file, "settings": dict(settings), "node": node}
+        self._ask("/python-model", job)
 
     def promote_functions(self, functions: Sequence[Mapping[str, Any]]) -> None:
         """Let sessions that are opened from now on call these Python functions; errors as for `_ask`."""

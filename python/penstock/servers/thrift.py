@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penstock.engines.usage import ledger
 from penstock.errors import EnvironmentProblem
 from penstock.home import home
 from penstock.project import Project, start_spark_to_serve
@@ -71,6 +72,7 @@ def serve(
                 ready(f"ready: {_url(listen)} (Spark {spark.version}, process {os.getpid()})")
             _wait(stop)
             server.stop()
+            ledger().write_quietly()
     except KeyboardInterrupt:
         pass  # by PySpark's handler, at the end of the start
     finally:
