@@ -108,8 +108,9 @@ def run_python_model(
     from penstock.engines.python_models import own_session, run_model
     from penstock.scoring.usage import NODE, marked
 
-    with marked(spark, NODE, node):
-        run_model(own_session(spark, settings), code, name=name, file=file)
+    session = own_session(spark, settings)
+    with marked(session, NODE, node):
+        run_model(session, code, name=name, file=file)
 
 
 @dataclass(frozen=True)
