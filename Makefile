@@ -15,7 +15,7 @@ PYTHON ?= python3
 # - test_moved_champion.py has a server and two models; test_scoring.py has an open session of this process.
 # - test_scored_models.py builds a model again after each of many changes; test_row_hash.py and
 #   tests/unit/scoring/test_incremental.py have its SQL. test_streaming.py kills a Spark and starts another.
-# - tests/spark/test_usage.py asks Spark two dozen times; tests/servers/test_usage.py has what is counted.
+# - tests/spark/test_usage.py asks Spark two dozen times; tests/servers/test_usage_by_user.py has what is counted.
 # - test_readers.py reads each version of many tables; tests/unit/readers reads others.
 HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/servers/test_moved_champion.py \
   tests/training_sets/test_training_refresh.py tests/training_sets/test_leakage.py tests/spark/test_upkeep.py \
