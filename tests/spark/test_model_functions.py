@@ -202,6 +202,27 @@ def test_open_sessions_meet_the_new_champion_even_where_it_is_of_another_shape(
     assert scored(analyst, call) == pytest.approx((2 * frame.a).tolist())
 
 
+def test_an_open_session_is_told_of_an_input_that_it_cannot_know(spark: SparkSession, frame: pd.DataFrame) -> None:
+    """Else the new version would score NULL in its place."""
+    import mlflow
+    from sklearn.linear_model import LinearRegression
+
+    narrow = LinearRegression().fit(frame[["a"]], frame.a)
+    wide = LinearRegression().fit(frame.rename(columns={"a": "A"})[["A", "b"]], 2 * frame.a)
+    for native, inputs in ((narrow, frame[["a"]]), (wide, frame.rename(columns={"a": "A"})[["A", "b"]])):
+        log = mlflow.sklearn.log_model
+        register("widened", log, native, inputs, native.predict(inputs), serialization_format="cloudpickle")
+    promote(spark, "widened", 1, expected=None, reason="first")
+    analyst = spark.newSession()
+    assert scored(analyst, "ml.widened(a)") == pytest.approx(frame.a.tolist())
+    promote(spark, "widened", 2, expected=1, reason="wider")
+    with pytest.raises(PenstockError, match=r"ml\.widened takes b since this session called it first"):
+        scored(analyst, "ml.widened(a)")
+    assert scored(analyst, "predict('widened', *)") == pytest.approx((2 * frame.a).tolist()), "its name in another case"
+    promote(spark, "widened", 1, expected=2, reason="back")
+    assert scored(analyst, "ml.widened(a + 1)") == pytest.approx((frame.a + 1).tolist())
+
+
 def test_a_pinned_version_an_earlier_time_and_the_history(spark: SparkSession, frame: pd.DataFrame) -> None:
     one, two = regressor("pinned", 2.0), regressor("pinned", 3.0)
     promote(spark, "pinned", one, expected=None, reason="first")

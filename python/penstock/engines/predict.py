@@ -47,15 +47,17 @@ class _Functions(Builder):
         super().__init__(jvm)
         self._tables = model_tables(jvm)
 
-    def scored(self, name: str, given: dict[str, Any]) -> Any:
+    def scored(self, name: str, given: dict[str, Any], *, whole: bool) -> Any:
         """A call, by the versions that are live now.
 
         Args:
             name: The function's.
             given: The arguments' expressions, by the name of their input or param.
+            whole: Whether an argument stands for each input that the caller knows, or only for those that are not NULL.
 
         Raises:
-            PenstockError: when there is no such function, or no version under its alias.
+            PenstockError: when there is no such function, no version under its alias, or the version takes an input
+                that the caller cannot know of.
         """
         function = self._tables.now().function(name)
         if function is None:
@@ -64,6 +66,15 @@ class _Functions(Builder):
             )
         held, who = self._tables.held(function), asker(self.jvm)
         text = body(function, held, given, who)
+        known = {each.lower() for each in given}
+        inputs = held[function.alias].description.inputs
+        missing = [each.name for each in inputs if (whole or each.required) and each.name.lower() not in known]
+        if missing:
+            raise InvalidRequestError(
+                f"function {SCHEMA}.{name} takes {', '.join(missing)} since this session called it first",
+                where=f"{SCHEMA}.{name}",
+                fix=f"connect anew, or write predict('{name}', …)",
+            )
         self.planned(function, held, who, text)
         return self.parsed(text, given)
 
@@ -143,7 +154,7 @@ class _Predict(_Placing):
         name, function, values = self.placed(arguments)
         if f"{CALL}(" in str(function.exprText().get()) and all(each.deterministic() for each in values.values()):
             # Not by way of the function, which gives each call arguments of its own: so equal calls are made once.
-            return self.named(function, list(values.values()), self.scored(name, values))
+            return self.named(function, list(values.values()), self.scored(name, values, whole=False))
         return self.call([SCHEMA, name], values)
 
 
@@ -176,7 +187,7 @@ class _Call(_Functions):
     def expression(self, arguments: list[Any]) -> Any:
         function = (text_in(arguments[0]) or "") if arguments else ""
         given = {each.key(): each.value() for each in arguments[1:]}
-        return self.scored(function, given)
+        return self.scored(function, given, whole=True)
 
 
 class _Score(Builder):

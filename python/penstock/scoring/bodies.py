@@ -32,7 +32,7 @@ _NO_NUMBER = "the model gave NaN"
 
 
 def body(function: Function, held: Mapping[str, Held], given: Collection[str], asker: Asker = NOBODY) -> str:
-    """The expression, as text of Spark's SQL; each argument stands as a column of the name of its input or param.
+    """The expression, as text of Spark's SQL; each argument stands as the column of the name under which it is given.
 
     Args:
         function: As declared.
@@ -51,7 +51,7 @@ def body(function: Function, held: Mapping[str, Held], given: Collection[str], a
             fix="train or promote one",
         )
     canary = held.get(function.canary.alias) if function.canary else None
-    arguments = _arguments(usual.description, {each.lower() for each in given})
+    arguments = _arguments(usual.description, given)
     versions = [usual, *([canary] if canary else [])]
     if all(_is_in_plan(function, each) for each in versions):
         scores = [_in_plan(function, each, arguments) for each in versions]
@@ -85,7 +85,7 @@ def average(function: Function, held: Mapping[str, Held], given: Collection[str]
         return None
     if formula.link != "identity":
         return None
-    arguments = _arguments(description, {each.lower() for each in given})
+    arguments = _arguments(description, given)
     refusal = _refusal(function) if function.on_error == "fail" else ""
     return average_from_aggregates(formula, arguments, "spark", refusal=refusal).sql("spark")
 
@@ -101,13 +101,11 @@ def canary_hash(values: list[str]) -> str:
 
 
 def _arguments(description: Description, given: Collection[str]) -> dict[str, exp.Expression]:
-    """The value of each input and param, in its own type."""
+    """The value of each input and param, in its own type; a version may spell their names in other cases."""
+    columns = {each.lower(): exp.column(each, quoted=True) for each in given}
     taken: list[tuple[str, str, exp.Expr]] = [(each.name, each.type, exp.null()) for each in description.inputs]
     taken += [(each.name, each.type, exp.convert(each.default)) for each in description.params]
-    return {
-        name: exp.cast(exp.column(name, quoted=True) if name.lower() in given else lacking, kind, dialect="spark")
-        for name, kind, lacking in taken
-    }
+    return {name: exp.cast(columns.get(name.lower(), lacking), kind, dialect="spark") for name, kind, lacking in taken}
 
 
 def _chosen(function: Function, usual: Held, arguments: Arguments) -> str:

@@ -62,7 +62,7 @@ def test_what_a_call_leaves_out_is_null_or_the_params_default() -> None:
     described = replace(NUMBERS, params=(Param("tone", "STRING", "it's"), Param("k", "BIGINT", None)))
     told, columns = asked(made([held("champion", 1, description=described)], given=["A", "k"]))
     assert (told["inputs"], told["params"]) == (["a", "b"], ["tone", "k"])
-    assert columns == ["CAST(`a` AS DOUBLE)", "CAST(NULL AS FLOAT)", "CAST('it\\'s' AS STRING)", "CAST(`k` AS BIGINT)"]
+    assert columns == ["CAST(`A` AS DOUBLE)", "CAST(NULL AS FLOAT)", "CAST('it\\'s' AS STRING)", "CAST(`k` AS BIGINT)"]
 
 
 def test_what_no_version_reads_is_not_passed_unless_a_policy_looks_at_it() -> None:

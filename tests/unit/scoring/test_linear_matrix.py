@@ -80,3 +80,15 @@ def test_a_batch_of_no_rows() -> None:
     step = transformer("passthrough", CODES, CODES).fit(known)
     made = matrix_of(columns(step), range(5), described())(arrow(pd.DataFrame(known[:0])))
     assert made.shape == (0, 5)
+
+
+def test_two_encoders_of_one_input_keep_their_own_levels() -> None:
+    known = rows(np.random.default_rng(7), 200)[[*NUMBERS, *TEXTS]]
+    kinds = [["AA", "B6"], ["AA", "DL", "B6"]]
+    encoders = [
+        (str(at), OneHotEncoder(categories=[each], handle_unknown="ignore"), ["carrier"])
+        for at, each in enumerate(kinds)
+    ]
+    step = ColumnTransformer(encoders).fit(known)
+    made = matrix_of(columns(step), range(5), described())(arrow(known))
+    np.testing.assert_array_equal(made, np.asarray(step.transform(known).toarray()))
