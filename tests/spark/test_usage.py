@@ -27,7 +27,15 @@ def worked(spark: SparkSession) -> None:
     """A linear model that workers score too, and rows in partitions, some of which have no value."""
     promote(spark, "worked", regressor("worked", 2.0), expected=None, reason="first")
     checks = {"on_null": "error", "on_error": "skip"}
-    declared(spark, "worked", {"name": "worked_skip", **checks}, {"name": "worked_told", "returns": ["base"]})
+    split = {"canary": {"alias": "champion", "share": 0.5}, "on_error": "skip"}
+    declared(
+        spark,
+        "worked",
+        {"name": "worked_skip", **checks},
+        {"name": "worked_told", "returns": ["base"]},
+        {"name": "worked_in_plan", "on_error": "skip"},
+        {"name": "worked_split", **split},
+    )
     spark.sql(
         "CREATE OR REPLACE TABLE default.days (id BIGINT, day INT, a DOUBLE, b DOUBLE) USING DELTA PARTITIONED BY (day)"
         " TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')"
@@ -80,10 +88,30 @@ def test_rows_and_errors_arrive_by_function_user_and_node(spark: SparkSession, a
     assert whole[:3] == [2, ROWS + ROWS // DAYS, NULLS + len(range(0, NULLS, DAYS))], "equal calls run once"
     assert 0 < whole[3] < 60
     assert found[("worked_told", "ann", "model.shop.scored")][:3] == [1, ROWS, 0]
-    assert found[("worked", "ann", "model.shop.scored")] == [1, 0, 0, 0.0], "in the plan as SQL: no rows are counted"
+    assert found[("worked", "ann", "model.shop.scored")] == [1, ROWS - NULLS, 0, 0.0], "in the plan as SQL"
     assert len(found) == 3
-    [[unknown]] = spark.sql("SELECT COUNT(rows) FROM ml.usage WHERE function = 'worked'").collect()
+    [[unknown]] = spark.sql("SELECT COUNT(seconds) FROM ml.usage WHERE function = 'worked'").collect()
     assert unknown == 0
+
+
+def test_plans_count_the_rows_that_they_score(spark: SparkSession, ann: SparkSession) -> None:
+    days, skip, split = "default.days", "worked_in_plan", "worked_split"
+    for rows, errors, select in (
+        (ROWS, NULLS, f"SELECT predict('{skip}', a, b) FROM {days}"),
+        (ROWS, NULLS, f"SELECT predict('{skip}', a, b), predict('{skip}', a, b) + 1 FROM {days}"),
+        (2 * ROWS, NULLS, f"SELECT predict('{skip}', a, b), predict('{skip}', a * 2, b) FROM {days}"),
+        (ROWS // DAYS, len(range(0, NULLS, DAYS)), f"SELECT ml.{skip}(a, b) FROM {days} WHERE day = 0"),
+        (2 * ROWS, 2 * NULLS, f"SELECT ml.{skip}(a, b) FROM {days} UNION ALL SELECT ml.{skip}(a, b) FROM {days}"),
+        (ROWS, NULLS, f"SELECT day, SUM(predict('{skip}', a, b)) FROM {days} GROUP BY day"),
+        (ROWS, NULLS, f"SELECT COUNT(*) FROM {days} WHERE COALESCE(predict('{skip}', a, b), 0) > -1"),
+        (0, 0, f"SELECT COUNT(*) FROM (SELECT predict('{skip}', a, b) AS p FROM {days})"),
+        (3, 0, f"SELECT predict('{skip}', 1D, 2D) FROM RANGE(3)"),
+        (ROWS, NULLS, f"SELECT predict('{split}', a, b) FROM {days}"),
+    ):
+        before = kept(spark)
+        run(ann, select)
+        ((key, found),) = added(spark, before).items()
+        assert (key[0] in (skip, split), found[1:3]) == (True, [rows, errors]), select
 
 
 def test_a_write_that_fails_loses_nothing_and_counts_nothing_twice(

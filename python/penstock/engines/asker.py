@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
+from penstock.engines.java import CATALYST, Java
 from penstock.scoring.usage import NODE, Asker
 
 # What dbt puts into each statement that it sends to a server.
 _COMMENT = re.compile(r"/\*\s*(\{.*?\})\s*\*/", re.S)
 
 
-def asker(jvm: Any) -> Asker:
+def asker(java: Java) -> Asker:
     """The user of the session, and the dbt node: that of this process's build, or that of which the statement tells.
 
     Args:
-        jvm: py4j's view of the JVM.
+        java: The JVM.
     """
     from pyspark import SparkContext
 
     context = SparkContext._active_spark_context
-    user = str(jvm.org.apache.spark.sql.catalyst.CurrentUserContext.getCurrentUser())
+    user = str(java.call(f"{CATALYST}.CurrentUserContext", "getCurrentUser"))
     node = context.getLocalProperty(NODE)
     # The Thrift server describes a job by the text of its statement.
     return Asker(user, node or node_in(context.getLocalProperty("spark.job.description") or ""))

@@ -7,9 +7,11 @@ The builders are Python, called over py4j, and every session of this Spark knows
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
+from penstock.engines.java import CATALYST, Java, java
 from penstock.engines.spark import register_builtin
 from penstock.engines.told import OUR_ERROR
 from penstock.errors import PenstockError
@@ -17,6 +19,7 @@ from penstock.scoring.predict import Parameter
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+    from pyspark.sql.types import DataType, StructField
 
 
 class Builder:
@@ -25,13 +28,14 @@ class Builder:
     Attributes:
         name: The function's name.
         usage: What DESCRIBE FUNCTION tells.
+        java: The JVM of the sessions that call it.
     """
 
     name: str
     usage: str
 
     def __init__(self, jvm: Any) -> None:
-        self.jvm = jvm
+        self.java: Java = java(jvm)
 
     def expression(self, arguments: list[Any]) -> Any:
         """What a call with these arguments becomes.
@@ -57,63 +61,64 @@ class Builder:
 
     def session_state(self) -> Any:
         """Of the session that analyses now: the one that promoted the function may have ended since."""
-        return self.jvm.org.apache.spark.sql.SparkSession.active().sessionState()
+        return self.java.call("org.apache.spark.sql.SparkSession", "active").sessionState()
 
     def call(self, name: list[str], arguments: dict[str, Any]) -> Any:
         """A call of a function, each argument by name, or by position where its name is empty, for Spark to resolve."""
-        catalyst = self.jvm.org.apache.spark.sql.catalyst
         named = [
-            catalyst.expressions.NamedArgumentExpression(key, value) if key else value
+            self.java.new(f"{CATALYST}.expressions.NamedArgumentExpression", key, value) if key else value
             for key, value in arguments.items()
         ]
-        nothing = self.jvm.scala.Option.empty
-        return catalyst.analysis.UnresolvedFunction(
-            self.seq(name), self.seq(named), False, nothing(), nothing(), self.seq([]), False
+        seq, nothing = self.java.seq, self.java.nothing()
+        return self.java.new(
+            f"{CATALYST}.analysis.UnresolvedFunction", seq(name), seq(named), False, nothing, nothing, seq([]), False
         )
 
-    def named(self, function: Any, arguments: list[Any], expression: Any) -> Any:
-        """An expression that plans and columns show as a call of a persistent function."""
-        catalyst = self.jvm.org.apache.spark.sql.catalyst
-        pretty = catalyst.util.package.toPrettySQL
-        shown = [catalyst.expressions.PrettyAttribute(pretty(each, True), each.dataType()) for each in arguments]
-        return catalyst.analysis.SQLScalarFunction(function, self.seq(shown), expression)
+    def named(self, function: Any, shown: str, expression: Any) -> Any:
+        """An expression that plans and columns show as a call of a persistent function.
+
+        Args:
+            function: As the catalog has it.
+            shown: The arguments as text.
+            expression: What it stands for.
+        """
+        text = self.java.new(f"{CATALYST}.expressions.PrettyAttribute", shown, self._null())
+        return self.java.new(f"{CATALYST}.analysis.SQLScalarFunction", function, self.java.seq([text]), expression)
+
+    def shown(self, expression: Any) -> str:
+        """An expression as Spark names a column by it."""
+        return str(self.java.call(f"{CATALYST}.util.package", "toPrettySQL", expression, True))
+
+    def struct(self, expressions: list[Any]) -> Any:
+        """A struct of expressions; one call tells the types of all."""
+        return self.java.the(f"{CATALYST}.expressions.CreateStruct").apply(self.java.seq(expressions))
 
     def parsed(self, text: str, arguments: dict[str, Any]) -> Any:
         """An expression, from SQL in which each argument stands as the column of its name, for Spark to resolve."""
-        analysis = self.jvm.org.apache.spark.sql.catalyst.analysis
-        places = self.jvm.java.util.HashMap()
-        for name, value in arguments.items():
-            places.put(analysis.UnresolvedAttribute(self.seq([name])), value)
-        # A map of Scala's is a partial function: what stands in it is replaced, in one call.
-        replaced = self.jvm.org.apache.spark.api.python.PythonUtils.toScalaMap(places)
-        return self.session_state().sqlParser().parseExpression(text).transformUp(replaced)
+        attribute = f"{CATALYST}.analysis.UnresolvedAttribute"
+        places = {self.java.call(attribute, "quoted", name): value for name, value in arguments.items()}
+        # A map is a partial function: what stands in it is replaced, in one call.
+        return self.session_state().sqlParser().parseExpression(text).transformUp(self.java.map(places))
 
     def stored(self, schema: str, name: str) -> Any | None:
         """A persistent function as the catalog has it now, whatever this session remembers; or None."""
         # The session's own catalog would answer from what it remembers.
-        catalog = self.session_state().catalog().externalCatalog()
+        state = self.session_state()
+        catalog = state.catalog().externalCatalog()
         if not (catalog.databaseExists(schema) and catalog.functionExists(schema, name)):
             return None
-        companion = getattr(self.jvm.org.apache.spark.sql.catalyst.catalog, "UserDefinedFunction$")
-        stored = catalog.getFunction(schema, name)
-        return getattr(companion, "MODULE$").fromCatalogFunction(stored, self.session_state().sqlParser())
+        companion = self.java.the(f"{CATALYST}.catalog.UserDefinedFunction")
+        return companion.fromCatalogFunction(catalog.getFunction(schema, name), state.sqlParser())
 
-    def seq(self, items: list[Any]) -> Any:
-        """A Scala sequence."""
-        values = self.jvm.java.util.ArrayList()
-        for item in items:
-            values.append(item)
-        return self.jvm.org.apache.spark.api.python.PythonUtils.toSeq(values)
+    def _null(self) -> Any:
+        return self.java.the("org.apache.spark.sql.types.NullType")
 
     def _java_error(self, message: str) -> Any:
         """An unchecked exception of Spark, for a proxy may raise no other."""
-        parameters = self.jvm.java.util.HashMap()
-        parameters["errorMessage"] = message
-        contexts = self.jvm.java.lang.reflect.Array.newInstance(
-            self.jvm.java.lang.Class.forName("org.apache.spark.QueryContext"), 0
-        )
-        to_scala = self.jvm.org.apache.spark.api.python.PythonUtils.toScalaMap
-        return self.jvm.org.apache.spark.SparkRuntimeException(OUR_ERROR, to_scala(parameters), None, contexts, "")
+        context = self.java.call("java.lang.Class", "forName", "org.apache.spark.QueryContext")
+        none = self.java.call("java.lang.reflect.Array", "newInstance", context, 0)
+        parameters = self.java.map({"errorMessage": message})
+        return self.java.new("org.apache.spark.SparkRuntimeException", OUR_ERROR, parameters, None, none, "")
 
 
 def promote_builder(spark: SparkSession, kind: type[Builder]) -> None:
@@ -129,32 +134,46 @@ def promote_builder(spark: SparkSession, kind: type[Builder]) -> None:
     logging.getLogger("py4j.clientserver").setLevel(logging.CRITICAL)
     jvm: Any = spark._jvm
     usage = " ".join(kind.usage.split())
-    info = jvm.org.apache.spark.sql.catalyst.expressions.ExpressionInfo(kind.__module__, None, kind.name, usage, "")
+    info = java(jvm).new(f"{CATALYST}.expressions.ExpressionInfo", kind.__module__, None, kind.name, usage, "")
     register_builtin(spark, kind.name, info, kind(jvm))
 
 
 def parameters_of(function: Any) -> list[Parameter]:
     """The parameters of a persistent SQL function."""
-    fields = list(function.inputParam().get().fields()) if function.inputParam().isDefined() else []
-    return [Parameter(f.name(), f.dataType().sql(), f.getDefault().isDefined()) for f in fields]
+    if not function.inputParam().isDefined():
+        return []
+    fields = _fields(str(function.inputParam().get().json()))
+    return [Parameter(each.name, sql_of(each.dataType), "default" in (each.metadata or {})) for each in fields]
 
 
 def kind_of(expression: Any) -> str:
     """The class of an expression."""
-    return str(expression.getClass().getSimpleName())
+    return str(expression.nodeName())
 
 
-def type_of(expression: Any) -> str:
-    """The SQL type of an expression."""
-    return str(expression.dataType().sql())
+def types_of(struct: Any) -> list[str]:
+    """The SQL types of a struct's fields."""
+    return [sql_of(each.dataType) for each in _fields(str(struct.dataType().json()))]
 
 
-def value_of(expression: Any) -> Any:
-    """An argument without its name."""
-    return expression.value() if kind_of(expression) == "NamedArgumentExpression" else expression
+def sql_of(kind: DataType) -> str:
+    """A type as SQL has it."""
+    text: str = kind.simpleString()
+    return text if "struct" in text else text.upper()
+
+
+def _fields(schema: str) -> list[StructField]:
+    from pyspark.sql.types import StructType
+
+    fields: list[StructField] = StructType.fromJson(json.loads(schema)).fields
+    return fields
 
 
 def text_in(expression: Any) -> str | None:
     """The text of a literal; None of anything else."""
-    is_text = kind_of(expression) == "Literal" and type_of(expression) == "STRING" and expression.value() is not None
+    is_text = (
+        kind_of(expression) == "Literal"
+        and expression.dataType().typeName() == "string"
+        and expression.value() is not None
+    )
     return str(expression.value().toString()) if is_text else None

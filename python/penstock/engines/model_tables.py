@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from penstock.engines.java import CATALYST, Java
 from penstock.registry.alias_table import aliases_in
 from penstock.registry.functions import functions_in
 from penstock.registry.versions import Version
+from penstock.scoring.bodies import body
 from penstock.scoring.declared import Function, parse_function
 from penstock.scoring.functions import ALIASES, FUNCTIONS
 from penstock.scoring.live import Held
-from penstock.scoring.usage import Use
+from penstock.scoring.usage import Asker, Use
 
 _STATEMENTS = 64  # that may be analysed at once
+_BODIES = 1000  # that are kept of a state of the tables
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,23 @@ class Tables:
     Attributes:
         functions: Those that are declared, by name in lower case.
         aliases: What each alias points to, by model and alias.
+        bodies: What calls stand for, as text, where that has been worked out for this state already.
         uses: For which the statement is counted already.
     """
 
     functions: Mapping[str, Function]
     aliases: Mapping[tuple[str, str], Version]
+    bodies: dict[tuple[Function, tuple[str, ...], Asker], str] = field(default_factory=dict)
     uses: set[Use] = field(default_factory=set)
+
+    def body(self, function: Function, held: Mapping[str, Held], given: Iterable[str], asker: Asker) -> str:
+        """What a call stands for, see `penstock.scoring.bodies.body`."""
+        key = function, tuple(given), asker
+        if key not in self.bodies:
+            if len(self.bodies) >= _BODIES:
+                self.bodies.clear()
+            self.bodies[key] = body(function, held, key[1], asker)
+        return self.bodies[key]
 
     def function(self, name: str) -> Function | None:
         """A declared function, or the usual one of a model; None when there is no such model."""
@@ -48,22 +62,23 @@ class Tables:
 
 
 @lru_cache(maxsize=1)
-def model_tables(jvm: Any) -> ModelTables:
+def model_tables(java: Java) -> ModelTables:
     """The one view of the tables that all functions of a JVM share, so that they agree within a statement."""
-    return ModelTables(jvm)
+    return ModelTables(java)
 
 
 class ModelTables:
     """The tables, for the statement that Spark analyses now.
 
     Args:
-        jvm: py4j's view of the JVM.
+        java: The JVM.
     """
 
-    def __init__(self, jvm: Any) -> None:
-        self._jvm = jvm
+    def __init__(self, java: Java) -> None:
+        self._java = java
         self._lock = threading.Lock()
         self._states: dict[str, tuple[tuple[str, int] | None, Any]] = {}
+        self._state = Tables({}, {})
         self._statements: OrderedDict[int, Tables] = OrderedDict()
         self._earlier: dict[str, Mapping[tuple[str, str], Version]] = {}
 
@@ -73,7 +88,10 @@ class ModelTables:
             statement = self._statement()
             found = self._statements.get(statement)
             if found is None:
-                found = Tables(self._current(FUNCTIONS, functions_in), self._current(ALIASES, aliases_in))
+                functions, aliases = self._current(FUNCTIONS, functions_in), self._current(ALIASES, aliases_in)
+                if functions is not self._state.functions or aliases is not self._state.aliases:
+                    self._state = Tables(functions, aliases)
+                found = Tables(functions, aliases, self._state.bodies)
                 self._statements[statement] = found
                 while len(self._statements) > _STATEMENTS:
                     self._statements.popitem(last=False)
@@ -88,8 +106,8 @@ class ModelTables:
 
     def _statement(self) -> int:
         """Which statement it is: Spark keeps one cache of relations for all the views and functions of a statement."""
-        context = self._jvm.org.apache.spark.sql.catalyst.analysis.AnalysisContext.get()
-        return int(self._jvm.java.lang.System.identityHashCode(context.relationCache()))
+        context = self._java.call(f"{CATALYST}.analysis.AnalysisContext", "get")
+        return int(self._java.call("java.lang.System", "identityHashCode", context.relationCache()))
 
     def _current(self, table: str, read: Any) -> Any:
         state = self._state_of(table)
@@ -109,19 +127,17 @@ class ModelTables:
     def _state_of(self, table: str) -> tuple[str, int] | None:
         """The identity and the newest version of a Delta table; None when there is no such table."""
         schema, name = table.split(".")
-        session = self._jvm.org.apache.spark.sql.SparkSession.active()
+        session = self._java.call("org.apache.spark.sql.SparkSession", "active")
         if not session.sessionState().catalog().externalCatalog().tableExists(schema, name):
             return None
-        some = self._jvm.scala.Option.apply
-        named = self._jvm.org.apache.spark.sql.catalyst.TableIdentifier(name, some(schema))
-        log = self._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session, named)
-        none = self._jvm.scala.Option.empty
-        snapshot = log.update(False, none(), none())
+        named = self._java.new(f"{CATALYST}.TableIdentifier", name, self._java.new("scala.Some", schema))
+        log = self._java.call("org.apache.spark.sql.delta.DeltaLog", "forTable", session, named)
+        snapshot = log.update(False, self._java.nothing(), self._java.nothing())
         return str(snapshot.metadata().id()), int(snapshot.version())
 
     def _session(self) -> Any:
         from pyspark import SparkContext
         from pyspark.sql import SparkSession
 
-        active = self._jvm.org.apache.spark.sql.SparkSession.active()
+        active = self._java.call("org.apache.spark.sql.SparkSession", "active")
         return SparkSession(SparkContext._active_spark_context, active)

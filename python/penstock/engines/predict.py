@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,16 @@ from penstock.engines.builders import (
     parameters_of,
     promote_builder,
     text_in,
-    type_of,
-    value_of,
+    types_of,
 )
+from penstock.engines.counted import Counted
+from penstock.engines.java import CATALYST, Java
 from penstock.engines.model_tables import model_tables
 from penstock.engines.noted import Noted, note
 from penstock.engines.spark_ml import SparkMl
 from penstock.engines.usage import ledger
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.scoring.bodies import average, body
+from penstock.scoring.bodies import average
 from penstock.scoring.declared import Function
 from penstock.scoring.functions import CALL, SCHEMA, SCORE
 from penstock.scoring.live import Held
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 def promote_predict(spark: SparkSession) -> None:
     """Make `predict` and what lies under it known to every session of this Spark."""
-    for kind in (_Predict, _PredictAverage, _Call, _Score, SparkMl):
+    for kind in (_Predict, _PredictAverage, _Call, _Score, Counted, SparkMl):
         promote_builder(spark, kind)
 
 
@@ -45,7 +47,7 @@ class _Functions(Builder):
 
     def __init__(self, jvm: Any) -> None:
         super().__init__(jvm)
-        self._tables = model_tables(jvm)
+        self._tables = model_tables(self.java)
 
     def scored(self, name: str, given: dict[str, Any], *, whole: bool) -> Any:
         """A call, by the versions that are live now.
@@ -59,13 +61,14 @@ class _Functions(Builder):
             PenstockError: when there is no such function, no version under its alias, or the version takes an input
                 that the caller cannot know of.
         """
-        function = self._tables.now().function(name)
+        tables = self._tables.now()
+        function = tables.function(name)
         if function is None:
             raise InvalidRequestError(
                 f"function {SCHEMA}.{name} is not complete", where=f"{SCHEMA}.{name}", fix="penstock functions sync"
             )
-        held, who = self._tables.held(function), asker(self.jvm)
-        text = body(function, held, given, who)
+        held, who = self._tables.held(function), asker(self.java)
+        text = tables.body(function, held, given, who)
         known = {each.lower() for each in given}
         inputs = held[function.alias].description.inputs
         missing = [each.name for each in inputs if (whole or each.required) and each.name.lower() not in known]
@@ -75,10 +78,10 @@ class _Functions(Builder):
                 where=f"{SCHEMA}.{name}",
                 fix=f"connect anew, or write predict('{name}', …)",
             )
-        self.planned(function, held, who, text)
+        self.planned(function, held, who, text, tables.uses)
         return self.parsed(text, given)
 
-    def planned(self, function: Function, held: Mapping[str, Held], who: Asker, text: str) -> None:
+    def planned(self, function: Function, held: Mapping[str, Held], who: Asker, text: str, uses: set[Use]) -> None:
         """Count the statement for each version that the function uses, once; or note the call, for its price."""
         from pyspark import SparkContext
 
@@ -86,12 +89,30 @@ class _Functions(Builder):
         if mark:
             note(mark, Noted(function, held, text))
             return
-        uses = self._tables.now().uses
         for each in held.values():
             use = Use(function.model, each.live.version, function.name, each.live.engine, who.user, who.node)
             if use not in uses:
                 uses.add(use)
                 ledger().planned(use)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A call by the model's name.
+
+    Attributes:
+        name: In the call.
+        function: The function of that name, as the catalog has it.
+        values: The argument of each input that is given.
+        shown: The arguments as a column's name has them.
+        is_deterministic: Whether they give the same whenever they are evaluated.
+    """
+
+    name: str
+    function: Any
+    values: dict[str, Any]
+    shown: str
+    is_deterministic: bool
 
 
 class _Placing(_Functions):
@@ -101,8 +122,8 @@ class _Placing(_Functions):
         super().__init__(jvm)
         self._known_casts: dict[tuple[str, str], bool] = {}
 
-    def placed(self, arguments: list[Any]) -> tuple[str, Any, dict[str, Any]]:
-        """The name in the call, the function of that name, and the argument of each input that is given.
+    def placed(self, arguments: list[Any]) -> _Placed:
+        """What is called, with what.
 
         Raises:
             PenstockError: when there is no such function, or the arguments are not those that it takes.
@@ -111,29 +132,35 @@ class _Placing(_Functions):
         if name is None:
             raise InvalidRequestError(
                 f"{self.name}() needs the model's name as a text literal first",
-                where=_call_text(self.jvm),
+                where=_call_text(self.java),
                 fix=f"{self.name}('model_name', argument, …)",
             )
         function = self.stored(SCHEMA, name)
         if function is None:
             models = _functions(self.session_state().catalog().externalCatalog())
             fix = f"train it first: dbt build --select {name}"
-            raise UnknownNameError.of("model", name, models, where=_call_text(self.jvm), fix=fix)
-        parameters, given = parameters_of(function), arguments[1:]
-        told = [_argument(each) for each in given]
-        placed = place_arguments(name, parameters, told, star=has_star(_call_text(self.jvm)))
+            raise UnknownNameError.of("model", name, models, where=_call_text(self.java), fix=fix)
+        names = [str(each.key()) if kind_of(each) == "NamedArgumentExpression" else None for each in arguments[1:]]
+        values = [each.value() if key else each for key, each in zip(names, arguments[1:], strict=True)]
+        columns = [str(each.name()) if kind_of(each) == "AttributeReference" else None for each in values]
+        struct = self.struct(values)
+        parameters = parameters_of(function)
+        told = [Argument(*each) for each in zip(names, columns, types_of(struct), strict=True)]
+        placed = place_arguments(name, parameters, told, star=has_star(_call_text(self.java)))
         for parameter in parameters:
             position = placed.get(parameter.name)
-            if position is not None and not self._fits(given[position], told[position].type, parameter.type):
+            if position is not None and not self._fits(values[position], told[position].type, parameter.type):
                 raise wrong_type(name, parameters, parameter, told[position].type)
-        return name, function, {key: value_of(given[position]) for key, position in placed.items()}
+        given = {key: values[at] for key, at in placed.items()}
+        shown = [columns[at] or self.shown(values[at]) for at in placed.values()]
+        return _Placed(name, function, given, ", ".join(shown), bool(struct.deterministic()))
 
     def _fits(self, argument: Any, given: str, wanted: str) -> bool:
         """Whether Spark's cast into the input keeps the value; a number of any kind may become a float."""
         fits = self._known_casts.get((given, wanted))
         if fits is None:
-            cast = getattr(getattr(self.jvm.org.apache.spark.sql.catalyst.expressions, "Cast$"), "MODULE$")
-            types = value_of(argument).dataType(), self.jvm.org.apache.spark.sql.types.DataType.fromDDL(wanted)
+            cast = self.java.the(f"{CATALYST}.expressions.Cast")
+            types = argument.dataType(), self.java.call("org.apache.spark.sql.types.DataType", "fromDDL", wanted)
             floats = {"DOUBLE", "FLOAT", "ARRAY<FLOAT>", "ARRAY<DOUBLE>"}
             fits = bool(cast.canUpCast(*types) or (wanted in floats and cast.canANSIStoreAssign(*types)))
             self._known_casts[given, wanted] = fits
@@ -151,11 +178,11 @@ class _Predict(_Placing):
     """
 
     def expression(self, arguments: list[Any]) -> Any:
-        name, function, values = self.placed(arguments)
-        if f"{CALL}(" in str(function.exprText().get()) and all(each.deterministic() for each in values.values()):
+        call = self.placed(arguments)
+        if f"{CALL}(" in str(call.function.exprText().get()) and call.is_deterministic:
             # Not by way of the function, which gives each call arguments of its own: so equal calls are made once.
-            return self.named(function, list(values.values()), self.scored(name, values, whole=False))
-        return self.call([SCHEMA, name], values)
+            return self.named(call.function, call.shown, self.scored(call.name, call.values, whole=False))
+        return self.call([SCHEMA, call.name], call.values)
 
 
 class _PredictAverage(_Placing):
@@ -168,14 +195,15 @@ class _PredictAverage(_Placing):
     """
 
     def expression(self, arguments: list[Any]) -> Any:
-        name, _, values = self.placed(arguments)
-        declared = self._tables.now().function(name)
+        call = self.placed(arguments)
+        tables = self._tables.now()
+        declared = tables.function(call.name)
         held = {} if declared is None else self._tables.held(declared)
-        text = None if declared is None else average(declared, held, values)
-        if declared is not None and text is not None and all(each.deterministic() for each in values.values()):
-            self.planned(declared, held, asker(self.jvm), "")
-            return self.parsed(text, values)
-        return self.call(["avg"], {"": self.call([SCHEMA, name], values)})
+        text = None if declared is None else average(declared, held, call.values)
+        if declared is not None and text is not None and call.is_deterministic:
+            self.planned(declared, held, asker(self.java), "", tables.uses)
+            return self.parsed(text, call.values)
+        return self.call(["avg"], {"": self.call([SCHEMA, call.name], call.values)})
 
 
 class _Call(_Functions):
@@ -201,9 +229,11 @@ class _Score(Builder):
 
         asked = text_in(arguments[0]) if arguments else None
         if asked is None:
-            raise InvalidRequestError(f"{SCORE}() is no function to call", where=_call_text(self.jvm), fix="predict(…)")
+            raise InvalidRequestError(
+                f"{SCORE}() is no function to call", where=_call_text(self.java), fix="predict(…)"
+            )
         return udf_of(asked, SparkContext._active_spark_context.applicationId)._unwrapped._judf.builder(
-            self.seq(arguments[1:])
+            self.java.seq(arguments[1:])
         )
 
 
@@ -227,16 +257,10 @@ def _functions(catalog: Any) -> list[str]:
     return [str(names.apply(i)) for i in range(names.length())]
 
 
-def _argument(expression: Any) -> Argument:
-    value = value_of(expression)
-    column = value.name() if kind_of(value) == "AttributeReference" else None
-    named = kind_of(expression) == "NamedArgumentExpression"
-    return Argument(expression.key() if named else None, column, type_of(value))
-
-
-def _call_text(jvm: Any) -> str:
+def _call_text(java: Java) -> str:
     """The call as its writer wrote it; empty where it was made by no text (a DataFrame)."""
-    origin = jvm.org.apache.spark.sql.catalyst.trees.CurrentOrigin.get()
-    if not (origin.sqlText().isDefined() and origin.startIndex().isDefined() and origin.stopIndex().isDefined()):
+    origin = java.call(f"{CATALYST}.trees.CurrentOrigin", "get")
+    text, start, stop = origin.sqlText(), origin.startIndex(), origin.stopIndex()
+    if not (text.isDefined() and start.isDefined() and stop.isDefined()):
         return ""
-    return str(origin.sqlText().get()[origin.startIndex().get() : origin.stopIndex().get() + 1])
+    return str(text.get()[start.get() : stop.get() + 1])

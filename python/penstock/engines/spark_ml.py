@@ -36,7 +36,7 @@ class SparkMl(Builder):
         told = json.loads(asked)
         names = told.pop("inputs")
         call = Asked(**{**told, "parts": tuple(told["parts"])})
-        return scored(self.jvm, call, Live.parse(live), dict(zip(names, arguments[2:], strict=True)))
+        return scored(self.java.jvm, call, Live.parse(live), dict(zip(names, arguments[2:], strict=True)))
 
 
 def scored(jvm: Any, asked: Asked, live: Live, arguments: Mapping[str, Any]) -> Any:

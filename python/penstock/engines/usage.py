@@ -15,8 +15,31 @@ from penstock.registry.alias_table import USAGE_COLUMNS, ensure_tables
 from penstock.scoring.functions import USAGE
 from penstock.scoring.usage import Counted, Counting, Figures, Use, take
 
+# The bits of the sum of `RowsInPlans` that count errors; others tell calls apart.
+ERROR_BITS = 40
+ERRORS = (1 << ERROR_BITS) - 1
 _SECONDS = 10.0  # between two looks at what is counted
 _log = logging.getLogger(__name__)
+
+
+class RowsInPlans:
+    """What plans have scored without a worker; they add as they go, see `penstock.engines.counted`.
+
+    Attributes:
+        accumulator: Spark's, of which the count is that of the rows, and the sum that of the errors.
+    """
+
+    def __init__(self, accumulator: Any) -> None:
+        self.accumulator = accumulator
+        self._rows = self._errors = 0
+
+    def new(self) -> Figures | None:
+        """What came since this was asked last; None where nothing did."""
+        # It is never set back: what a task sends meanwhile would be lost.
+        rows, errors = self.accumulator.count(), self.accumulator.sum() & ERRORS
+        before = self._rows, self._errors
+        self._rows, self._errors = rows, errors
+        return None if (rows, errors) == before else Figures(0, rows - before[0], errors - before[1])
 
 
 class Ledger:
@@ -36,10 +59,21 @@ class Ledger:
         self._writing = threading.Lock()
         self._unwritten: Counted = {}
         self._writer, self._batch = f"penstock-usage-{uuid.uuid4()}", 0
+        self._in_plans: dict[tuple[str, Use], RowsInPlans] = {}
 
     def planned(self, use: Use) -> None:
         """Count a statement that calls a model."""
         self.counted.add({use: Figures(statements=1)})
+
+    def in_plans(self, use: Use) -> Any:
+        """Spark's accumulator for the rows of a version that plans score by themselves."""
+        from pyspark import SparkContext
+
+        context = SparkContext._active_spark_context
+        key = context.applicationId, use
+        if key not in self._in_plans:
+            self._in_plans[key] = RowsInPlans(context._jsc.sc().longAccumulator())
+        return self._in_plans[key].accumulator
 
     def write(self) -> None:
         """Append what is counted to the table, in one commit; nothing where there is nothing, or no Spark.
@@ -48,9 +82,11 @@ class Ledger:
         once, so that a commit that was made although an error came back is not made again.
         """
         with self._writing:
-            if not self._unwritten:
-                self._unwritten, self._batch = take(self.counted.value), self._batch + 1
             spark = running_session()
+            if not self._unwritten:
+                if spark is not None:
+                    self._count_plans(spark.sparkContext.applicationId)
+                self._unwritten, self._batch = take(self.counted.value), self._batch + 1
             if self._unwritten and spark is not None:
                 append(spark, self._unwritten, writer=self._writer, batch=self._batch)
                 self._unwritten = {}
@@ -61,6 +97,11 @@ class Ledger:
             self.write()
         except Exception as error:
             _log.debug("%s was not written: %s", USAGE, error)
+
+    def _count_plans(self, application: str) -> None:
+        for (held_by, use), rows in list(self._in_plans.items()):
+            if held_by == application and (figures := rows.new()) is not None:
+                self.counted.add({use: figures})
 
     def _write_for_ever(self) -> None:
         while True:

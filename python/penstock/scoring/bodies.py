@@ -15,7 +15,7 @@ from sqlglot import exp
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
 from penstock.scoring.contract import Description
 from penstock.scoring.declared import Function
-from penstock.scoring.functions import SCORE, literal
+from penstock.scoring.functions import COUNTED, SCORE, literal
 from penstock.scoring.linear.average import average_from_aggregates
 from penstock.scoring.linear.formula import Formula
 from penstock.scoring.linear.sql import Arguments, score_expression
@@ -23,7 +23,7 @@ from penstock.scoring.live import Held
 from penstock.scoring.returns import ERROR, PROBABILITY, VARIANT, VERSION
 from penstock.scoring.spark_ml.body import score_in_plan
 from penstock.scoring.spark_ml.opened import SPARK_ML
-from penstock.scoring.usage import NOBODY, Asker
+from penstock.scoring.usage import NOBODY, Asker, Use
 
 _CANARY_STEPS = 10_000
 # What the SQL of a formula gives beside the score itself.
@@ -54,7 +54,7 @@ def body(function: Function, held: Mapping[str, Held], given: Collection[str], a
     arguments = _arguments(usual.description, given)
     versions = [usual, *([canary] if canary else [])]
     if all(_is_in_plan(function, each) for each in versions):
-        scores = [_in_plan(function, each, arguments) for each in versions]
+        scores = [_in_plan(function, each, arguments, asker) for each in versions]
         text = scores[0] if canary is None else f"IF({_chosen(function, usual, arguments)}, {scores[1]}, {scores[0]})"
         return f"CAST({text} AS {function.type(usual.description)})"
     if any(each.live.engine == SPARK_ML for each in versions):
@@ -123,8 +123,14 @@ def _is_in_plan(function: Function, held: Held) -> bool:
     return held.live.engine == SPARK_ML or _is_sql(function, held)
 
 
-def _in_plan(function: Function, held: Held, arguments: Arguments) -> str:
-    return (score_in_plan if held.live.engine == SPARK_ML else _formula)(function, held, arguments)
+def _in_plan(function: Function, held: Held, arguments: Arguments, asker: Asker) -> str:
+    """What a version gives, and whether that failed, for the plan to count as it goes."""
+    if held.live.engine == SPARK_ML:
+        score, fails = score_in_plan(function, held, arguments), "FALSE"
+    else:
+        score, fails = _formula(function, held, arguments)
+    use = Use(function.model, held.live.version, function.name, held.live.engine, asker.user, asker.node)
+    return f"{COUNTED}({literal(json.dumps(use))}, {fails}, {score})"
 
 
 def _is_sql(function: Function, held: Held) -> bool:
@@ -141,7 +147,8 @@ def _is_sql(function: Function, held: Held) -> bool:
     return set(function.parts(description)) <= given
 
 
-def _formula(function: Function, held: Held, arguments: Arguments) -> str:
+def _formula(function: Function, held: Held, arguments: Arguments) -> tuple[str, str]:
+    """The score as SQL, and whether it failed."""
     formula: Formula | None = held.formula
     assert formula is not None
     score = score_expression(formula, arguments, "spark").sql("spark")
@@ -162,9 +169,9 @@ def _formula(function: Function, held: Held, arguments: Arguments) -> str:
     names = function.parts(held.description)
     values = [parts.get(name, value) for name in names]
     if len(names) == 1:
-        return values[0]
+        return values[0], fails
     pairs = ", ".join(f"{literal(name)}, {each}" for name, each in zip(names, values, strict=True))
-    return f"NAMED_STRUCT({pairs})"
+    return f"NAMED_STRUCT({pairs})", fails
 
 
 def _refusal(function: Function) -> str:

@@ -17,7 +17,7 @@ ALIASES = f"{SCHEMA}.model_aliases"
 FUNCTIONS = f"{SCHEMA}.functions"
 USAGE = f"{SCHEMA}.usage"
 # What Spark's analyser replaces: see `penstock.engines.predict`.
-CALL, SCORE = "penstock_call", "penstock_score"
+CALL, SCORE, COUNTED = "penstock_call", "penstock_score", "penstock_counted"
 
 
 def function_name(name: str) -> str:

@@ -18,6 +18,7 @@ from penstock.registry.pins import log_training_set
 from penstock.registry.promote import live_version, promote, publish
 from penstock.trainers.evaluate import classification_scores
 from penstock.trainers.inputs import TableVersion, content_checksum, read_from, record_in
+from penstock.trainers.requirements import requirements_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,6 +175,7 @@ def _fit(node: TrainingNode, training_set: Any, build: Any, table: TableVersion,
             registered_model_name=None,
             metadata=mlflow_store.described(node.description, _comments(training_set)),
             serialization_format="cloudpickle",
+            pip_requirements=requirements_of(estimator),
         )
         store = mlflow_store.client()
         if not store.search_registered_models(f"name = '{node.model}'"):

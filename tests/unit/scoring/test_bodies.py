@@ -90,7 +90,7 @@ def test_a_canary_is_split_by_a_hash_that_anybody_can_work_out() -> None:
     told, columns = asked(made([held("champion", 1)], **split))
     assert (len(told["versions"]), len(columns)) == (1, 2), "no challenger yet"
     text = made([held("champion", 1, linear(2)), held("challenger", 2, linear(3))], **split)
-    assert text.startswith("CAST(IF(PMOD(XXHASH64(CAST(`a` AS DOUBLE)), 10000) < 1000, COALESCE(")
+    assert text.startswith("CAST(IF(PMOD(XXHASH64(CAST(`a` AS DOUBLE)), 10000) < 1000, penstock_counted(")
     assert "penstock_score" in made([held("champion", 1, linear(2)), held("challenger", 2)], **split)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError
-from penstock.scoring.linear.engines_sql import Dialect, added, double, literal, number, without_nan, words
+from penstock.scoring.linear.engines_sql import Dialect, added, double, literal, number, words
 from penstock.scoring.linear.formula import Formula, Levels, Numeric
 from penstock.scoring.linear.sql import level_key, unknown_level
 
@@ -52,8 +52,8 @@ class _Average:
         self._formula = formula
         self._say = words(dialect)
         # the values as they are compared and multiplied: NULL where they lack
-        self._numbers = {each.input: without_nan(number(arguments[each.input])) for each in formula.numbers}
-        self._keys = {each.input: level_key(each, arguments[each.input]) for each in formula.levels}
+        self._numbers = {each.input: self._say.without_nan(number(arguments[each.input])) for each in formula.numbers}
+        self._keys = {each.input: level_key(each, arguments[each.input], self._say) for each in formula.levels}
         needed = [self._numbers[each.input] for each in formula.numbers if each.missing is None]
         needed += [self._keys[each.input] for each in formula.levels if each.missing is None]
         self._scored = exp.and_(*(_has(each) for each in needed)) if needed else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -50,6 +51,13 @@ class Words:
         """The list of what `body` makes of each value; `name` is the variable's."""
         variable = exp.to_identifier(name)
         return call(self.mapped, list_, exp.Lambda(this=body(exp.column(name)), expressions=[variable]))
+
+    def without_nan(self, value: exp.Expression) -> exp.Expression:
+        """NULL instead of NaN."""
+        if self.dialect == "spark":
+            # Its NULLIF makes a projection of its own, by which equal scores are no longer known as equal.
+            return call("NANVL", value, exp.cast(exp.null(), "double"))
+        return exp.Nullif(this=value, expression=double(math.nan))  # NaN is equal to NaN
 
     def raised(self, message: str) -> exp.Expression:
         """An expression that raises an error whenever it is evaluated."""
@@ -100,18 +108,19 @@ def literal(value: str | float) -> exp.Expression:
 
 
 def double(value: float) -> exp.Expression:
-    """Exactly this number as DOUBLE: a plain literal may be a DECIMAL."""
-    return exp.cast(exp.Literal.string(repr(float(value))), "double")
+    """Exactly this number as DOUBLE: a literal without an exponent may be a DECIMAL."""
+    text = repr(float(value))
+    if not math.isfinite(value):
+        return exp.cast(exp.Literal.string(text), "double")
+    size = text.removeprefix("-")
+    # Not by Literal.number, which writes the number anew.
+    number = exp.Literal(this=size if "e" in size else f"{size}e0", is_string=False)
+    return number if size == text else exp.Neg(this=number)
 
 
 def number(argument: exp.Expression) -> exp.Expression:
     """An argument as DOUBLE."""
     return exp.cast(argument.copy(), "double")
-
-
-def without_nan(value: exp.Expression) -> exp.Expression:
-    """NULL instead of NaN; both engines take NaN for equal to NaN."""
-    return exp.Nullif(this=value, expression=exp.cast(exp.Literal.string("NaN"), "double"))
 
 
 def added(terms: Sequence[exp.Expression]) -> exp.Expression:

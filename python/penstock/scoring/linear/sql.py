@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError
-from penstock.scoring.linear.engines_sql import Dialect, Words, added, double, number, without_nan, words
+from penstock.scoring.linear.engines_sql import Dialect, Words, added, double, number, words
 from penstock.scoring.linear.formula import Formula, Levels, Numeric
 
 Arguments = Mapping[str, exp.Expression]
@@ -55,7 +55,7 @@ class _Score:
             terms = [double(_intercept(formula, output))]
             terms += [self._number(term, output) for term in formula.numbers]
             terms += [self._level(term, output) for term in formula.levels]
-            raw.append(without_nan(added(terms)) if may_be_nan else added(terms))
+            raw.append(self.say.without_nan(added(terms)) if may_be_nan else added(terms))
         if formula.link == "softmax":
             return _softmax(raw, self.say)
         scores = [_linked(formula, each) for each in raw]
@@ -64,7 +64,7 @@ class _Score:
     def _number(self, term: Numeric, output: int) -> exp.Expression:
         value = number(self.arguments[term.input])
         if term.missing is not None:
-            value = without_nan(value)
+            value = self.say.without_nan(value)
         if term.centered:
             value = exp.paren(exp.Sub(this=value, expression=double(term.center)), copy=False)
         product = exp.Mul(this=value, expression=double(term.weights[output] / term.scale))
@@ -73,7 +73,7 @@ class _Score:
         return exp.Coalesce(this=product, expressions=[double(term.missing[output] + _folded(term, output))])
 
     def _level(self, term: Levels, output: int) -> exp.Expression:
-        key = level_key(term, self.arguments[term.input])
+        key = level_key(term, self.arguments[term.input], self.say)
         unknown = _of_unknown(term, output)
         # an unknown level's weight is in the intercept
         otherwise = self.say.raised(unknown_level(term.input)) if term.unknown is None else double(0.0)
@@ -128,9 +128,9 @@ def _softmax(raw: list[exp.Expression], say: Words) -> exp.Expression:
     return say.of_list(say.each(say.list_of([say.list_of(raw)]), probabilities, "r"), 0)
 
 
-def level_key(term: Levels, argument: exp.Expression) -> exp.Expression:
+def level_key(term: Levels, argument: exp.Expression, say: Words) -> exp.Expression:
     """An argument as a level is compared: NULL where it is missing."""
-    return argument.copy() if term.kind == "text" else without_nan(number(argument))
+    return argument.copy() if term.kind == "text" else say.without_nan(number(argument))
 
 
 def unknown_level(name: str) -> str:
