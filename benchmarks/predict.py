@@ -38,6 +38,7 @@ _FOLDER = SCRATCH / "predict"
 _TOLERANCE = 1e-6
 _LINEAR = ("linear", "imputed")
 _NO_ROW = " WHERE id < 0"
+_WARMING = 4  # runs of each arm, while the JVM compiles what it finds hot
 
 Figures = dict[str, float | None]
 # Sums the table, or what is left of it by a condition: its seconds of CPU and of wall, and the sum.
@@ -74,7 +75,8 @@ class Bench:
             RuntimeError: An arm's sum is not that of the first one; the scan's counts not.
         """
         whole, none = ([partial(arm, where) for arm in arms.values()] for where in ("", _NO_ROW))
-        warm = alternately(whole, 0)
+        for turn in range(_WARMING):
+            warm = alternately(whole, turn)
         for name, (_, _, total) in zip(arms, warm, strict=True):
             if name != "scan" and abs(total - warm[0][2]) > _TOLERANCE * self.rows:
                 raise RuntimeError(f"{case}: the sums differ: {total} of {name} and {warm[0][2]}")
@@ -107,7 +109,7 @@ class Bench:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of the table (1000000)")
+    parser.add_argument("--rows", type=int, default=2_000_000, help="of the table (2000000)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each side after those that warm it (5)")
     parser.add_argument("--models", nargs="*", choices=list(scored.MODELS), default=list(scored.MODELS), help="all")
     asked = parser.parse_args()

@@ -106,3 +106,22 @@ def test_levels_that_are_refused_and_values_that_lack(spark: SparkSession, rows:
     formula = from_sklearn(Ridge().fit(flights(50)[["delay"]].fillna(0.0), np.arange(50)))
     answer = spark.sql(f"SELECT {score_expression(formula, arguments(formula), 'spark').sql('spark')} FROM linear_rows")
     assert sum(value is None for (value,) in answer.collect()) == rows["delay"].isna().sum()
+
+
+def test_many_levels_are_found_by_their_hash(spark: SparkSession) -> None:
+    rng = np.random.default_rng(3)
+    levels = np.array([f"tail {i} ü'\\" for i in range(300)] + ["", " ", "tail 7"], object)
+    frame = pd.DataFrame({"tail": rng.choice(levels, 2_000)})
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), Ridge()).fit(frame, rng.normal(size=2_000))
+    formula = from_sklearn(model)
+    score = score_expression(formula, arguments(formula), "spark").sql("spark")
+    asked_for = pd.DataFrame({"tail": [*levels, "unknown", "tail 7 ", "TAIL 7"]})
+    given = list(enumerate([*asked_for["tail"], None]))
+    spark.createDataFrame(given, "id INT, tail STRING").createOrReplaceTempView("tails")
+    got = [value for (value,) in spark.sql(f"SELECT {score} FROM tails ORDER BY id").collect()]
+    np.testing.assert_allclose(got[:-1], model.predict(asked_for), rtol=1e-10)
+    assert got[-1] == pytest.approx(model.predict(pd.DataFrame({"tail": [None]}))[0])
+    select = spark.sql(f"SELECT {score} AS a, {score} AS b FROM tails")._jdf.queryExecution().optimizedPlan()
+    one, other = (select.expressions().apply(at).child() for at in range(2))
+    assert one.semanticEquals(other), "which Spark computes once"
+    spark.catalog.dropTempView("tails")

@@ -99,7 +99,7 @@ def test_plans_count_the_rows_that_they_score(spark: SparkSession, ann: SparkSes
     for rows, errors, select in (
         (ROWS, NULLS, f"SELECT predict('{skip}', a, b) FROM {days}"),
         (ROWS, NULLS, f"SELECT predict('{skip}', a, b), predict('{skip}', a, b) + 1 FROM {days}"),
-        (2 * ROWS, NULLS, f"SELECT predict('{skip}', a, b), predict('{skip}', a * 2, b) FROM {days}"),
+        (2 * ROWS, 2 * NULLS, f"SELECT predict('{skip}', a, b), predict('{skip}', a * 2, b) FROM {days}"),
         (ROWS // DAYS, len(range(0, NULLS, DAYS)), f"SELECT ml.{skip}(a, b) FROM {days} WHERE day = 0"),
         (2 * ROWS, 2 * NULLS, f"SELECT ml.{skip}(a, b) FROM {days} UNION ALL SELECT ml.{skip}(a, b) FROM {days}"),
         (ROWS, NULLS, f"SELECT day, SUM(predict('{skip}', a, b)) FROM {days} GROUP BY day"),

@@ -32,20 +32,31 @@ class Counted(Builder):
             raise InvalidRequestError(f"{COUNTED}() is no function to call", where=COUNTED, fix="predict(…)")
         _, fails, score = arguments
         accumulator = ledger().in_plans(Use(*json.loads(use)))
-        held = self.java.new(f"{_EXPRESSIONS}.Literal", accumulator, self._type_of(accumulator))
         # What adds to it has to differ between calls, or one that stands beside another is left out as the same.
-        salt = (score.semanticHash() & _SALT | 1) << ERROR_BITS  # not 0: py4j would make a small number no LONG
-        failed, passed = (self.java.the(f"{_EXPRESSIONS}.Literal").apply(salt + each) for each in (1, 0))
+        salt = (score.semanticHash() & _SALT) << ERROR_BITS
+        failed, passed = (self._whole(salt + error) for error in (1, 0))
         added = self.java.new(f"{_EXPRESSIONS}.If", fails, failed, passed)
-        adding = self.java.new(f"{_EXPRESSIONS}.objects.InitializeJavaBean", held, self.java.map({"add": added}))
-        nothing = self.java.seq([])
-        boolean = self.java.the(f"{_TYPES}.BooleanType")
-        counted = self.java.new(
-            f"{_EXPRESSIONS}.objects.Invoke", adding, "isZero", boolean, nothing, nothing, True, True, True
-        )
+        counted = self._of_object(self._held(accumulator, {"add": added}), "isZero", "BooleanType")
         # Both are always evaluated, as they would not be under IF; the tag keeps the optimiser from taking the score.
         both = self.java.new(f"{_EXPRESSIONS}.KnownNotNull", self.struct([counted, score]))
         return self.java.new(f"{_EXPRESSIONS}.GetStructField", both, 1, self.java.nothing())
 
-    def _type_of(self, accumulator: Any) -> Any:
-        return self.java.new(f"{_TYPES}.ObjectType", accumulator.getClass())
+    def _whole(self, value: int) -> Any:
+        """A LONG that is an object of its own, to which the code that Spark generates refers.
+
+        A literal would stand in that code as a number, and Spark compile it for each statement anew.
+        """
+        return self._of_object(
+            self._held(self.java.call("java.math.BigInteger", "valueOf", value), {}), "longValue", "LongType"
+        )
+
+    def _held(self, value: Any, setters: dict[str, Any]) -> Any:
+        """An object, of which methods are called with the values of expressions."""
+        kind = self.java.new(f"{_TYPES}.ObjectType", value.getClass())
+        held = self.java.new(f"{_EXPRESSIONS}.Literal", value, kind)
+        return self.java.new(f"{_EXPRESSIONS}.objects.InitializeJavaBean", held, self.java.map(setters))
+
+    def _of_object(self, held: Any, method: str, kind: str) -> Any:
+        nothing = self.java.seq([])
+        gives = self.java.the(f"{_TYPES}.{kind}")
+        return self.java.new(f"{_EXPRESSIONS}.objects.Invoke", held, method, gives, nothing, nothing, True, True, True)

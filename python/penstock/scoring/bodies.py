@@ -168,6 +168,8 @@ def _formula(function: Function, held: Held, arguments: Arguments) -> tuple[str,
     }
     names = function.parts(held.description)
     values = [parts.get(name, value) for name in names]
+    if function.on_error == "fail":
+        fails = "FALSE"  # such a row ends the statement, and counts nothing
     if len(names) == 1:
         return values[0], fails
     pairs = ", ".join(f"{literal(name)}, {each}" for name, each in zip(names, values, strict=True))

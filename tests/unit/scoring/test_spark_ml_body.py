@@ -27,9 +27,10 @@ def made(declared: dict[str, Any], **others: Held) -> str:
 
 def test_it_names_the_version_and_the_inputs() -> None:
     text = made({"returns": ["label", "version"]})
-    assert text.startswith("CAST(penstock_score_in_plan('{")
+    use = '["delay", 2, "delay", "spark", "", ""]'
+    assert text.startswith(f"CAST(penstock_counted('{use}', FALSE, penstock_score_in_plan('{{")
     assert text.endswith(
-        "'champion|2|spark|abc|file:/it\\'s/2', CAST(`hour` AS BIGINT), CAST(`o'clock` AS STRING))"
+        "'champion|2|spark|abc|file:/it\\'s/2', CAST(`hour` AS BIGINT), CAST(`o'clock` AS STRING)))"
         " AS STRUCT<`label`: STRING, `version`: INT>)"
     )
 
@@ -38,7 +39,7 @@ def test_a_canary_is_another_of_spark() -> None:
     other = replace(HELD, live=replace(HELD.live, alias="challenger", version=3))
     split = {"canary": {"alias": "challenger", "share": 0.1, "key": "hour"}}
     text = made(split, challenger=other)
-    assert text.startswith("CAST(IF(PMOD(XXHASH64(CAST(`hour` AS BIGINT)), 10000) < 1000, penstock_score_in_plan(")
+    assert text.startswith("CAST(IF(PMOD(XXHASH64(CAST(`hour` AS BIGINT)), 10000) < 1000, penstock_counted(")
     assert text.index("challenger|3") < text.index("champion|2")
     with pytest.raises(InvalidDefinitionError, match="a canary of a Spark ML model and one that the workers score"):
         made(split, challenger=replace(other, live=replace(other.live, engine="library")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,8 +12,9 @@ from sqlglot import exp
 
 Dialect = Literal["spark", "duckdb"]
 
-# A CASE is the fastest lookup in Spark while its code is short; DuckDB looks each dictionary entry up once in a MAP.
+# A CASE is the fastest lookup in Spark while its code is short.
 _LONGEST_CASE = 32
+_IN_A_BUCKET = 2  # levels, on average
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,30 @@ class Words:
 
     def lookup(self, key: exp.Expression, values: Mapping[str | float, float]) -> exp.Expression:
         """The literal number for a level, NULL for an unknown one."""
-        pairs = [(literal(level), double(value)) for level, value in values.items()]
-        if not pairs:
+        if not values:
             return exp.cast(exp.null(), "double")
-        if self.dialect == "spark" and len(pairs) <= _LONGEST_CASE:
-            return exp.Case(this=key, ifs=[exp.If(this=level, true=value) for level, value in pairs])
-        levels, numbers = zip(*pairs, strict=True)
-        return self.of_map(call(self.map_of, self.list_of(levels), self.list_of(numbers)), key)
+        if self.dialect == "spark" and len(values) <= _LONGEST_CASE:
+            return exp.Case(
+                this=key,
+                ifs=[exp.If(this=literal(level), true=double(value)) for level, value in values.items()],
+            )
+        if self.dialect == "spark" and all(isinstance(level, str) for level in values):
+            return self._hashed(key, {str(level): value for level, value in values.items()})
+        levels = self.list_of([literal(level) for level in values])
+        return self.of_map(call(self.map_of, levels, self.list_of([double(each) for each in values.values()])), key)
+
+    def _hashed(self, key: exp.Expression, values: Mapping[str, float]) -> exp.Expression:
+        """Spark compares a key with all those of a map in turn; this compares it with those of its hash."""
+        buckets: list[dict[str, float]] = [{} for _ in range(len(values) // _IN_A_BUCKET)]
+        for level, value in values.items():
+            buckets[zlib.crc32(level.encode()) % len(buckets)][level] = value
+        # Not a list of maps: Spark takes no two of them for equal, and so no two scores.
+        levels = self.list_of([self.list_of([literal(level) for level in each]) for each in buckets])
+        numbers = self.list_of([self.list_of([double(value) for value in each.values()]) for each in buckets])
+        bucket = exp.cast(exp.Mod(this=call("CRC32", key), expression=exp.Literal.number(len(buckets))), "int")
+        place = call("ARRAY_POSITION", call(self.list_value, levels, bucket), key)
+        before = exp.Sub(this=exp.cast(place, "int"), expression=exp.Literal.number(1))
+        return call(self.list_value, call(self.list_value, numbers, bucket), before)
 
     def list_of(self, values: Sequence[exp.Expression]) -> exp.Expression:
         """A list of these values."""
