@@ -114,6 +114,21 @@ def test_plans_count_the_rows_that_they_score(spark: SparkSession, ann: SparkSes
         assert (key[0] in (skip, split), found[1:3]) == (True, [rows, errors]), select
 
 
+def test_a_filter_on_a_score_does_not_score_again(spark: SparkSession, ann: SparkSession) -> None:
+    scored = "SELECT id, day, predict('worked_skip', a, b) AS p FROM default.days"
+    for rows, select in (
+        (ROWS, f"SELECT p FROM ({scored}) WHERE p > 0"),
+        (ROWS // DAYS, f"SELECT p, p + 1 FROM ({scored}) WHERE p > 0 AND day = 1 AND id >= 0"),
+        (
+            ROWS,
+            f"WITH s AS ({scored}) SELECT day, SUM(p) FROM s WHERE p BETWEEN 0 AND 9 GROUP BY day HAVING SUM(p) > 0",
+        ),
+    ):
+        before = kept(spark)
+        assert run(ann, select).num_rows > 0
+        assert added(spark, before)[("worked_skip", "ann", "")][1] == rows, select
+
+
 def test_a_write_that_fails_loses_nothing_and_counts_nothing_twice(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:

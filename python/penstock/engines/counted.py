@@ -9,14 +9,12 @@ import json
 from typing import Any
 
 from penstock.engines.builders import Builder, text_in
-from penstock.engines.java import CATALYST
+from penstock.engines.objects import EXPRESSIONS, given_by, held
 from penstock.engines.usage import ERROR_BITS, ledger
 from penstock.errors import InvalidRequestError
 from penstock.scoring.functions import COUNTED
 from penstock.scoring.usage import Use
 
-_TYPES = "org.apache.spark.sql.types"
-_EXPRESSIONS = f"{CATALYST}.expressions"
 _SALT = (1 << (62 - ERROR_BITS)) - 1
 
 
@@ -35,28 +33,13 @@ class Counted(Builder):
         # What adds to it has to differ between calls, or one that stands beside another is left out as the same.
         salt = (score.semanticHash() & _SALT) << ERROR_BITS
         failed, passed = (self._whole(salt + error) for error in (1, 0))
-        added = self.java.new(f"{_EXPRESSIONS}.If", fails, failed, passed)
-        counted = self._of_object(self._held(accumulator, {"add": added}), "isZero", "BooleanType")
+        added = self.java.new(f"{EXPRESSIONS}.If", fails, failed, passed)
+        counted = given_by(self.java, held(self.java, accumulator, {"add": added}), "isZero", "BooleanType")
         # Both are always evaluated, as they would not be under IF; the tag keeps the optimiser from taking the score.
-        both = self.java.new(f"{_EXPRESSIONS}.KnownNotNull", self.struct([counted, score]))
-        return self.java.new(f"{_EXPRESSIONS}.GetStructField", both, 1, self.java.nothing())
+        both = self.java.new(f"{EXPRESSIONS}.KnownNotNull", self.struct([counted, score]))
+        return self.java.new(f"{EXPRESSIONS}.GetStructField", both, 1, self.java.nothing())
 
     def _whole(self, value: int) -> Any:
-        """A LONG that is an object of its own, to which the code that Spark generates refers.
-
-        A literal would stand in that code as a number, and Spark compile it for each statement anew.
-        """
-        return self._of_object(
-            self._held(self.java.call("java.math.BigInteger", "valueOf", value), {}), "longValue", "LongType"
-        )
-
-    def _held(self, value: Any, setters: dict[str, Any]) -> Any:
-        """An object, of which methods are called with the values of expressions."""
-        kind = self.java.new(f"{_TYPES}.ObjectType", value.getClass())
-        held = self.java.new(f"{_EXPRESSIONS}.Literal", value, kind)
-        return self.java.new(f"{_EXPRESSIONS}.objects.InitializeJavaBean", held, self.java.map(setters))
-
-    def _of_object(self, held: Any, method: str, kind: str) -> Any:
-        nothing = self.java.seq([])
-        gives = self.java.the(f"{_TYPES}.{kind}")
-        return self.java.new(f"{_EXPRESSIONS}.objects.Invoke", held, method, gives, nothing, nothing, True, True, True)
+        """A LONG that does not stand in the code that Spark generates, which then is the same for each statement."""
+        whole = self.java.call("java.math.BigInteger", "valueOf", value)
+        return given_by(self.java, held(self.java, whole), "longValue", "LongType")

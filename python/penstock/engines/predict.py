@@ -17,6 +17,7 @@ from penstock.engines.builders import (
     types_of,
 )
 from penstock.engines.counted import Counted
+from penstock.engines.expensive import expensive
 from penstock.engines.java import CATALYST, Java
 from penstock.engines.model_tables import model_tables
 from penstock.engines.noted import Noted, note
@@ -232,9 +233,8 @@ class _Score(Builder):
             raise InvalidRequestError(
                 f"{SCORE}() is no function to call", where=_call_text(self.java), fix="predict(…)"
             )
-        return udf_of(asked, SparkContext._active_spark_context.applicationId)._unwrapped._judf.builder(
-            self.java.seq(arguments[1:])
-        )
+        udf = udf_of(asked, SparkContext._active_spark_context.applicationId)._unwrapped._judf
+        return expensive(self.java, udf.builder(self.java.seq(arguments[1:])))
 
 
 @lru_cache(maxsize=1000)
