@@ -56,7 +56,7 @@ class Ledger:
         # Not by a SparkContext: this outlives it.
         SparkContext._next_accum_id += 1
         self.counted: Any = Accumulator(SparkContext._next_accum_id - 1, {}, Counting())
-        self._writing = threading.Lock()
+        self._writing, self._planning = threading.Lock(), threading.Lock()
         self._unwritten: Counted = {}
         self._writer, self._batch = f"penstock-usage-{uuid.uuid4()}", 0
         self._in_plans: dict[tuple[str, Use], RowsInPlans] = {}
@@ -71,9 +71,10 @@ class Ledger:
 
         context = SparkContext._active_spark_context
         key = context.applicationId, use
-        if key not in self._in_plans:
-            self._in_plans[key] = RowsInPlans(context._jsc.sc().longAccumulator())
-        return self._in_plans[key].accumulator
+        with self._planning:
+            if key not in self._in_plans:
+                self._in_plans[key] = RowsInPlans(context._jsc.sc().longAccumulator())
+            return self._in_plans[key].accumulator
 
     def write(self) -> None:
         """Append what is counted to the table, in one commit; nothing where there is nothing, or no Spark.
