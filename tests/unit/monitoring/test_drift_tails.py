@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from dbt_common.exceptions import CompilationError
 from golden_drift import CHI2_EDGES, CHI2_TAILS, KOLMOGOROV_EDGES, NORMAL_EDGES, NORMAL_TAILS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -117,5 +118,7 @@ def test_sql_functions_have_the_generated_bodies(name: str) -> None:
 def test_unknown_names() -> None:
     with pytest.raises(UnknownNameError, match="chi2_sf"):
         body("chi_sf")
+    with pytest.raises(CompilationError, match="did you mean: chi2_sf"):
+        functions()["tail"]("chi_sf")
     with pytest.raises(UnknownNameError, match="dialect 'postgres'"):
         body("ks_sf", "postgres")  # type: ignore[arg-type]
