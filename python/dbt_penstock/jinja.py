@@ -21,6 +21,7 @@ def functions() -> dict[str, Callable[..., Any]]:
         "metric_view_comments": metric_view_comments,
         "rows_of_spine": rows_of_spine,
         "scored": scored,
+        "tail": tail,
         "tested_model": tested_model,
     }
 
@@ -94,6 +95,20 @@ def scored(*asked: Any) -> str:
 
     try:
         return scored.scored(*asked)
+    except PenstockError as error:
+        raise CompilationError(str(error)) from error
+
+
+def tail(name: str) -> str:
+    """The body of the SQL function `chi2_sf`, `norm_sf` or `ks_sf`, for Spark.
+
+    Raises:
+        CompilationError: with the message of the user's error.
+    """
+    from penstock.monitoring import tails
+
+    try:
+        return tails.body(name)
     except PenstockError as error:
         raise CompilationError(str(error)) from error
 

@@ -133,6 +133,20 @@ def test_great_circle_miles(session: SparkSession, points: str, miles: float | N
 
 
 @pytest.mark.parametrize(
+    ("call", "p"),
+    [
+        ("chi2_sf(50, 7)", 1.4444852779215397e-08),  # scipy.stats.chi2.sf
+        ("norm_sf(5)", 2.866515718791933e-07),  # scipy.stats.norm.sf
+        ("ks_sf(1.5)", 0.022217962616525127),  # scipy.special.kolmogorov
+        ("chi2_sf(1, 0)", None),
+    ],
+)
+def test_tails_of_distributions(session: SparkSession, call: str, p: float | None) -> None:
+    [(found,)] = session.sql(f"select {SCHEMA}.{call}").collect()
+    assert found == (None if p is None else pytest.approx(p, rel=1e-11))
+
+
+@pytest.mark.parametrize(
     ("utc", "zone", "local"),
     [
         ("2013-01-01 04:59:00", "America/New_York", "2012-12-31 23:59:00"),

@@ -1,0 +1,104 @@
+"""Formulas as SQL trees, and the few words of SQL in which they differ between Spark and DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+from sqlglot import exp, parse_one
+
+from penstock.errors import UnknownNameError
+
+Dialect = Literal["spark", "duckdb"]
+_DIALECTS = ("spark", "duckdb")
+
+
+def known_dialect(dialect: str) -> None:
+    """Refuse what is neither Spark nor DuckDB.
+
+    Raises:
+        UnknownNameError: It is another one.
+    """
+    if dialect not in _DIALECTS:
+        raise UnknownNameError.of("dialect", dialect, _DIALECTS)
+
+
+def formula(text: str, **parts: exp.Expr | float) -> exp.Expr:
+    """The tree of a formula of ours, its `:name` replaced by the parts, in parentheses where they need them.
+
+    Example:
+        >>> formula("a * :b", b=formula("c + 1e0")).sql()
+        'a * (c + 1e0)'
+    """
+
+    def put(node: exp.Expr) -> exp.Expr:
+        if not isinstance(node, exp.Placeholder):
+            return node
+        part = parts[node.name]
+        if not isinstance(part, exp.Expr):
+            return double(part)
+        return exp.paren(part) if isinstance(part, (exp.Binary, exp.Unary)) else part.copy()
+
+    return _parsed(text).transform(put)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> exp.Expr:
+    return parse_one(text)
+
+
+def double(value: float) -> exp.Expr:
+    """Exactly this number as DOUBLE: a literal without an exponent may be a DECIMAL."""
+    text = repr(float(value))
+    size = text.removeprefix("-")
+    # Not by Literal.number, which writes the number anew.
+    number = exp.Literal(this=size if "e" in size else f"{size}e0", is_string=False)
+    return number if size == text else exp.paren(exp.Neg(this=number), copy=False)
+
+
+def column(name: str) -> exp.Expr:
+    """A column of a user's."""
+    return exp.column(name, quoted=True)
+
+
+def source(relation: str | exp.Query, dialect: Dialect) -> exp.Expr:
+    """What a query reads from: a table, or a query in parentheses."""
+    if isinstance(relation, str):
+        return exp.to_table(relation, dialect=dialect)
+    return relation.copy().subquery("given")
+
+
+def window(function: str, by: Sequence[str], order: exp.Expr | None = None) -> exp.Expr:
+    """`function OVER (PARTITION BY … ORDER BY …)`; ordered, a sum goes up to the row and its peers."""
+    return exp.Window(
+        this=formula(function),
+        partition_by=[column(name) for name in by],
+        order=exp.Order(expressions=[order]) if order is not None else None,
+    )
+
+
+def numbers_to(last: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """The list 1, 2, … `last`, which is 1 at least: below, Spark would count backwards."""
+    if dialect == "spark":
+        return _call("SEQUENCE", exp.Literal.number(1), last)
+    return _call("RANGE", exp.Literal.number(1), formula(":last + 1", last=last))
+
+
+def each(list_: exp.Expr, name: str, body: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """The list of what `body` makes of each value, which it knows as the column `name`."""
+    function = exp.Lambda(this=body.copy(), expressions=[exp.to_identifier(name)])
+    return _call("TRANSFORM" if dialect == "spark" else "LIST_TRANSFORM", list_, function)
+
+
+def total(list_: exp.Expr, name: str, body: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """The sum, as DOUBLE, of what `body` makes of each value of a list that is not empty, in its order."""
+    if dialect == "duckdb":
+        return _call("LIST_SUM", each(list_, name, body, dialect))
+    known = [exp.to_identifier("total"), exp.to_identifier(name)]
+    merge = exp.Lambda(this=formula("total + :term", term=body), expressions=known)
+    return _call("AGGREGATE", list_, double(0.0), merge)
+
+
+def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this=name, expressions=[each.copy() for each in arguments])

@@ -1,0 +1,1 @@
+{{ modules.penstock.tail('chi2_sf') }}

@@ -1,0 +1,1 @@
+{{ modules.penstock.tail('norm_sf') }}
