@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlglot import exp
 
 from penstock.errors import UnknownNameError
-from penstock.monitoring.words import Dialect, double, each, formula, known_dialect, numbers_to, total
+from penstock.monitoring.words import Dialect, each, formula, known_dialect, numbers_to, total
+from penstock.scoring.linear.engines_sql import double
 
 # Hart's approximation as West prints it, from the highest power down.
 _HART_TOP = (
@@ -190,7 +191,7 @@ def _log_gamma(z: exp.Expr) -> exp.Expr:
 def _polynomial(coefficients: Sequence[float], x: exp.Expr) -> exp.Expr:
     """By Horner's rule, the coefficient of the highest power first."""
     first, *others = coefficients
-    value = double(first)
+    value: exp.Expr = double(first)
     for coefficient in others:
         value = formula(":value * :x + :coefficient", value=value, x=x, coefficient=coefficient)
     return value

@@ -9,6 +9,7 @@ from typing import Literal
 from sqlglot import exp, parse_one
 
 from penstock.errors import UnknownNameError
+from penstock.scoring.linear.engines_sql import double
 
 Dialect = Literal["spark", "duckdb"]
 _DIALECTS = ("spark", "duckdb")
@@ -37,7 +38,7 @@ def formula(text: str, **parts: exp.Expr | float) -> exp.Expr:
             return node
         part = parts[node.name]
         if not isinstance(part, exp.Expr):
-            return double(part)
+            part = double(part)
         return exp.paren(part) if isinstance(part, (exp.Binary, exp.Unary)) else part.copy()
 
     return _parsed(text).transform(put)
@@ -46,15 +47,6 @@ def formula(text: str, **parts: exp.Expr | float) -> exp.Expr:
 @lru_cache(maxsize=256)
 def _parsed(text: str) -> exp.Expr:
     return parse_one(text)
-
-
-def double(value: float) -> exp.Expr:
-    """Exactly this number as DOUBLE: a literal without an exponent may be a DECIMAL."""
-    text = repr(float(value))
-    size = text.removeprefix("-")
-    # Not by Literal.number, which writes the number anew.
-    number = exp.Literal(this=size if "e" in size else f"{size}e0", is_string=False)
-    return number if size == text else exp.paren(exp.Neg(this=number), copy=False)
 
 
 def column(name: str) -> exp.Expr:
