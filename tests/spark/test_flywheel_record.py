@@ -187,6 +187,10 @@ REFUSED: tuple[tuple[Callable[[SparkSession], int], str], ...] = (
     (_predictions(lambda rows: rows, model="wheeel"), "unknown model 'wheeel'\n.*\n  did you mean: wheel"),
     (_predictions(lambda rows: rows, version=9), "model 'wheel' has no version 9\n.*\n  did you mean: 1, 2"),
     (_predictions(lambda rows: rows, zone="Mars/Base"), "unknown time zone 'Mars/Base'"),
+    (
+        _predictions(lambda rows: rows.assign(version=2**40 + 1), version=None),
+        f"too large for its column: version {2**40 + 1}",
+    ),
     (_predictions(lambda rows: rows.to_dict()), "rows are no dict"),
     (
         _predictions(lambda rows: pd.concat([rows, rows.assign(prediction=9.0)])),

@@ -91,9 +91,7 @@ def _keys(entity: dict[str, str] | None) -> str | None:
     return None if entity is None else str(sorted(entity.items()))
 
 
-def test_labels_are_those_that_pandas_finds(
-    spark: SparkSession, world: tuple[pd.DataFrame, pd.DataFrame], ansi: None
-) -> None:
+def test_labels_are_those_that_pandas_finds(spark: SparkSession, world: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     skewed = 0
     for hours, window, horizon in ((30, 6, 6), (45, 1, 12), (200, 24, 240)):
         as_of = START + hours * HOUR

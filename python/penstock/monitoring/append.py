@@ -10,7 +10,8 @@ from typing import Any
 
 from penstock.errors import EnvironmentProblem, InvalidRequestError, PenstockError
 from penstock.monitoring.ids import entity_sql
-from penstock.monitoring.record_tables import Table
+from penstock.monitoring.incoming import UNFIT
+from penstock.monitoring.record_tables import Column, Table
 from penstock.scoring.functions import quoted
 
 # Of writers at once one commits each time, so that many tries serve many writers.
@@ -26,11 +27,13 @@ class Rule:
         broken: SQL that is true of a row that is refused.
         what: What is wrong with it, for people.
         fix: What to do about it.
+        shown: SQL of what is shown of such a row.
     """
 
     broken: str
     what: str
     fix: str
+    shown: str = "__content"
 
 
 def append_new(
@@ -49,7 +52,7 @@ def append_new(
 
     Args:
         table: The table, which is there.
-        batch: A DataFrame with its columns.
+        batch: A DataFrame with its columns, as `incoming` makes it.
         rules: What no row may be, besides being without a value that is required.
         filled: Columns that the caller has not given, and that tell nothing about whether a row is the same.
         bounded: Whether rows of one key are of one time, so that only files of the batch's times are looked at.
@@ -112,13 +115,24 @@ def _merge(spark: Any, table: Table, rows: Any, same: str, filled: Sequence[str]
     from delta.tables import DeltaTable
 
     held = spark.table(table.name).withColumn("__content", _expr(_content(table, filled))).alias("held")
-    other = held.join(rows.alias("new"), _expr(f"{same} AND held.__content <> new.__content"))
-    example = other.select(*(f"held.{each}" for each in table.key)).first()
-    if example is not None:
-        raise _differing(table, example, "is in the table with other content")
-    new = rows.drop("__content").alias("new")
-    merge = DeltaTable.forName(spark, table.name).alias("held").merge(new, same)
-    told = merge.whenNotMatchedInsertAll().execute().first()
+    key = ", ".join(f"new.{quoted(each)}" for each in table.key)
+    found = (
+        rows.alias("new")
+        .join(held, _expr(same), "left")
+        .selectExpr(
+            "COUNT_IF(held.__content IS NULL) AS n",
+            f"MIN(IF(held.__content <> new.__content, STRUCT({key}), NULL)) AS other",
+        )
+        .first()
+    )
+    if found["other"] is not None:
+        raise _differing(table, found["other"], "is in the table with other content")
+    if not found["n"]:  # a MERGE would find the same, at several times the price
+        return 0
+    merge = DeltaTable.forName(spark, table.name).alias("held").merge(rows.alias("new"), same)
+    # Column by column: the table may have been given further ones meanwhile.
+    values = {quoted(each.name): f"new.{quoted(each.name)}" for each in table.columns}
+    told = merge.whenNotMatchedInsert(values=values).execute().first()
     return int(told["num_inserted_rows"])
 
 
@@ -129,11 +143,13 @@ def _checked(table: Table, batch: Any, rules: Sequence[Rule], versions: bool) ->
         for each in table.columns
         if each.required
     ]
-    every = (*required, *rules)
+    fix = "give one that its type holds, or widen a feature by evolve"
+    fits = Rule(f"{UNFIT} IS NOT NULL", "has a number that is too large for its column", fix, UNFIT)
+    every = (fits, *required, *rules)
     key = ", ".join(map(quoted, table.key))
     time = f"UNIX_MICROS({quoted(table.time)})"
     tests = [f"COUNT_IF({rule.broken}) AS n{i}" for i, rule in enumerate(every)]
-    tests += [f"MIN(IF({rule.broken}, __content, NULL)) AS x{i}" for i, rule in enumerate(every)]
+    tests += [f"MIN(IF({rule.broken}, {rule.shown}, NULL)) AS x{i}" for i, rule in enumerate(every)]
     tests += [f"COUNT(DISTINCT {key}) AS keys", f"COUNT(DISTINCT {key}, __content) AS contents"]
     tests += ["COLLECT_SET(STRUCT(model, version)) AS versions"] if versions else []
     found = batch.selectExpr("COUNT(*) AS n", f"MIN({time}) AS first", f"MAX({time}) AS last", *tests).first()
@@ -161,9 +177,15 @@ def _differing(table: Table, example: Sequence[str], what: str) -> PenstockError
 def _content(table: Table, filled: Sequence[str]) -> str:
     """All that a row says, as text that compares."""
     told = [each for each in table.columns if each.name not in {"logged_at", *filled}]
-    values = (entity_sql(quoted(each.name)) if each.type.startswith("MAP") else quoted(each.name) for each in told)
-    named = (f"{value} AS {quoted(each.name)}" for value, each in zip(values, told, strict=True))
+    named = (f"{_comparing(each)} AS {quoted(each.name)}" for each in told)
     return f"TO_JSON(STRUCT({', '.join(named)}), {_JSON})"
+
+
+def _comparing(column: Column) -> str:
+    if column.type.upper().startswith("MAP"):
+        return entity_sql(quoted(column.name))
+    # The table may have a wider type by now, which is written in another way.
+    return f"TRY_CAST({quoted(column.name)} AS {column.type})"
 
 
 def _expr(text: str) -> Any:

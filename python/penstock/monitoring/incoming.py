@@ -10,12 +10,15 @@ from penstock.errors import InvalidRequestError, PenstockError, UnknownNameError
 from penstock.monitoring.record_tables import Table
 from penstock.scoring.functions import literal, quoted
 
+UNFIT = "__unfit"
 _WHOLE = ("tinyint", "smallint", "int", "bigint")
 _TEXT = ("string",)
 _TIMES = ("timestamp", "timestamp_ntz")
 # What a column of a type is taken from, as Spark writes types; another type only from itself.
 _TAKEN: Mapping[str, tuple[str, ...]] = {
     "STRING": _TEXT,
+    "TINYINT": _WHOLE,
+    "SMALLINT": _WHOLE,
     "INT": _WHOLE,
     "BIGINT": _WHOLE,
     "FLOAT": ("float",),
@@ -26,6 +29,8 @@ _TAKEN: Mapping[str, tuple[str, ...]] = {
 
 def incoming(spark: Any, rows: Any, table: Table, *, zone: str | None, constants: Mapping[str, str]) -> Any:
     """The rows as a DataFrame with all columns of a table; those that are not given are NULL.
+
+    A further column, `UNFIT`, says of a row which number is too large for its column.
 
     Args:
         spark: A session.
@@ -54,12 +59,16 @@ def incoming(spark: Any, rows: Any, table: Table, *, zone: str | None, constants
             )
     if len(types) < len(frame.columns):
         raise InvalidRequestError("two columns have one name", where=where, fix="rename one")
-    selected = []
+    selected, unfit = [], ["NULL"]
     for column in table.columns:
         if column.name in constants:
             value = f"CAST({constants[column.name]} AS {column.type})"
         elif column.name in types:
-            value = _taken(column.name, column.type, types[column.name], zone, where)
+            value = _taken(column.name, column.type.upper(), types[column.name], zone, where)
+            if value.startswith("TRY_CAST"):
+                given = quoted(column.name)
+                shown = f"CONCAT({literal(f'{column.name} ')}, {given})"
+                unfit.append(f"IF({value} IS NULL AND {given} IS NOT NULL, {shown}, NULL)")
         elif column.required:
             raise PenstockError(
                 f"column '{column.name}' is not given",
@@ -70,7 +79,7 @@ def incoming(spark: Any, rows: Any, table: Table, *, zone: str | None, constants
         else:
             value = f"CAST(NULL AS {column.type})"
         selected.append(f"{value} AS {quoted(column.name)}")
-    return frame.selectExpr(*selected)
+    return frame.selectExpr(*selected, f"CAST(COALESCE({', '.join(unfit)}) AS STRING) AS {UNFIT}")
 
 
 def _frame(spark: Any, rows: Any, zone: str | None, where: str) -> Any:
@@ -131,7 +140,6 @@ def _taken(name: str, wanted: str, given: str, zone: str | None, where: str) -> 
             raise _without_zone(name, where)
         return f"CAST(CONCAT(CAST({value} AS STRING), {literal(f' {zone}')}) AS TIMESTAMP)"
     elif given in _TAKEN.get(wanted, ()) or given == _written(wanted):
-        # Of a number that is too large there is none, which is refused where one is needed.
         return f"TRY_CAST({value} AS {wanted})" if given in _WHOLE else f"CAST({value} AS {wanted})"
     raise InvalidRequestError(
         f"column '{name}' is {given.upper()}, not {wanted}", where=where, fix=f"give it as {wanted}"
