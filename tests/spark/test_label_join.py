@@ -36,7 +36,7 @@ def world(spark: SparkSession) -> tuple[pd.DataFrame, pd.DataFrame]:
         register(model, versions=2)
 
     def entity() -> dict[str, str]:
-        return {"unit": str(draw.randrange(6))} | ({"side": "l"} if draw.random() < 0.3 else {})
+        return {"reel": str(draw.randrange(6))} | ({"side": "l"} if draw.random() < 0.3 else {})
 
     predictions = {}
     for i in range(150):
