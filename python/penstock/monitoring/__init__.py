@@ -1,7 +1,4 @@
-"""What tells that data has changed: statistics of two histograms as plain SQL, for Spark and for DuckDB.
-
-Pure: no engine, no I/O, no clock. It needs only sqlglot and the standard library.
-"""
+"""What models predicted, what came true, and what changed: append-only Delta tables, and what is read from them."""
 
 from penstock.monitoring.discovery import adjusted
 from penstock.monitoring.distances import Histograms, drift

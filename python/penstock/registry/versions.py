@@ -155,6 +155,21 @@ def _local(folder: Path, who: str, differing: tuple[Difference, ...]) -> dict[st
     }
 
 
+def check_version(model: str, version: int) -> None:
+    """Look a version up in MLflow's registry.
+
+    Raises:
+        UnknownNameError: when there is no such model or version.
+    """
+    import mlflow
+
+    store = mlflow_store.client()
+    try:
+        store.get_model_version(model, str(version))
+    except mlflow.exceptions.MlflowException:
+        raise _unknown(store, model, version) from None
+
+
 def version_of_alias(model: str, alias: str) -> int | None:
     """The version that MLflow's alias points to; None when there is none."""
     import mlflow
