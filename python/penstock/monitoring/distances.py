@@ -11,8 +11,8 @@ from sqlglot import exp
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.statistics import statistics
 from penstock.monitoring.tails import chi2_sf, ks_sf
-from penstock.monitoring.words import Dialect, column, formula, known_dialect, source, window
-from penstock.scoring.linear.engines_sql import double
+from penstock.monitoring.words import column, formula, known_dialect, source, window
+from penstock.scoring.linear.engines_sql import Dialect, double
 
 Smoothing = Literal["none", "jeffreys"]
 _PSEUDO_COUNT: Mapping[Smoothing, float] = {"none": 0.0, "jeffreys": 0.5}

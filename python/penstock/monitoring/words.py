@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import get_args
 
 from sqlglot import exp, parse_one
 
 from penstock.errors import UnknownNameError
-from penstock.scoring.linear.engines_sql import double
+from penstock.scoring.linear.engines_sql import Dialect, call, double
 
-Dialect = Literal["spark", "duckdb"]
-_DIALECTS = ("spark", "duckdb")
+_DIALECTS = get_args(Dialect)
 
 
 def known_dialect(dialect: str) -> None:
@@ -73,24 +72,20 @@ def window(function: str, by: Sequence[str], order: exp.Expr | None = None) -> e
 def numbers_to(last: exp.Expr, dialect: Dialect) -> exp.Expr:
     """The list 1, 2, … `last`, which is 1 at least: below, Spark would count backwards."""
     if dialect == "spark":
-        return _call("SEQUENCE", exp.Literal.number(1), last)
-    return _call("RANGE", exp.Literal.number(1), formula(":last + 1", last=last))
+        return call("SEQUENCE", exp.Literal.number(1), last)
+    return call("RANGE", exp.Literal.number(1), formula(":last + 1", last=last))
 
 
 def each(list_: exp.Expr, name: str, body: exp.Expr, dialect: Dialect) -> exp.Expr:
     """The list of what `body` makes of each value, which it knows as the column `name`."""
     function = exp.Lambda(this=body.copy(), expressions=[exp.to_identifier(name)])
-    return _call("TRANSFORM" if dialect == "spark" else "LIST_TRANSFORM", list_, function)
+    return call("TRANSFORM" if dialect == "spark" else "LIST_TRANSFORM", list_, function)
 
 
 def total(list_: exp.Expr, name: str, body: exp.Expr, dialect: Dialect) -> exp.Expr:
     """The sum, as DOUBLE, of what `body` makes of each value of a list that is not empty, in its order."""
     if dialect == "duckdb":
-        return _call("LIST_SUM", each(list_, name, body, dialect))
+        return call("LIST_SUM", each(list_, name, body, dialect))
     known = [exp.to_identifier("total"), exp.to_identifier(name)]
     merge = exp.Lambda(this=formula("total + :term", term=body), expressions=known)
-    return _call("AGGREGATE", list_, double(0.0), merge)
-
-
-def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this=name, expressions=[each.copy() for each in arguments])
+    return call("AGGREGATE", list_, double(0.0), merge)

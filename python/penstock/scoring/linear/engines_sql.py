@@ -116,7 +116,7 @@ def words(dialect: Dialect) -> Words:
     return _ENGINES[dialect]
 
 
-def call(name: str, *arguments: exp.Expression) -> exp.Expression:
+def call(name: str, *arguments: exp.Expr) -> exp.Expression:
     """A call that sqlglot writes as it is, in any dialect."""
     return exp.Anonymous(this=name, expressions=[each.copy() for each in arguments])
 
