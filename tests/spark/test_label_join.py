@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mlflow
 import pandas as pd
 import pytest
 from registered import register
@@ -18,6 +19,8 @@ from penstock.monitoring.labels import Labels, aside_sql, labels_sql
 from penstock.monitoring.log import log_feedback, log_predictions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import SparkSession
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -125,6 +128,18 @@ def test_feedback_of_nothing_is_aside_with_its_reason(
     assert reasons["no prediction in the window"]
 
 
+@pytest.fixture
+def own_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A registry that has no model: that of the run has those of the demo as soon as a test has built it."""
+    before = mlflow.get_tracking_uri()
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    mlflow.set_tracking_uri(uri)
+    yield
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.mark.usefixtures("own_registry")
 def test_the_page(spark: SparkSession) -> None:
     register("arrival_delay", versions=3)
     names: dict[str, Any] = {"spark": spark}

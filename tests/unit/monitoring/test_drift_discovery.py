@@ -45,7 +45,7 @@ def test_adjusted_p_values_are_scipys(tests: list[tuple[str | None, float | None
 def test_a_query_and_other_names() -> None:
     given_tests = parse_one('SELECT * FROM (VALUES (0.01, 1), (0.04, 2), (0.03, 3)) AS t ("p\'s", id)')
     query = adjusted(given_tests, "duckdb", p="p's", name="q's").sql("duckdb")  # type: ignore[arg-type]
-    got = duckdb.sql(f'SELECT "q\'s" FROM ({query}) ORDER BY id').fetchall()
+    got = CONNECTION.execute(f'SELECT "q\'s" FROM ({query}) ORDER BY id').fetchall()
     assert [value for (value,) in got] == pytest.approx([0.03, 0.04, 0.04])
 
 

@@ -60,6 +60,6 @@ def test_parts_of_the_hash_have_one_length() -> None:
 
 
 def number_of_page(text: str) -> int:
-    found = duckdb.execute("SELECT CAST('0x' || substr(md5(?), 1, 15) AS BIGINT)", [text]).fetchone()
-    assert found is not None
-    return int(found[0])
+    # fetchall: an unfinished result would keep the process's own connection from whoever asks it next
+    [(found,)] = duckdb.execute("SELECT CAST('0x' || substr(md5(?), 1, 15) AS BIGINT)", [text]).fetchall()
+    return int(found)
