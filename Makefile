@@ -19,6 +19,8 @@ PYTHON ?= python3
 #   tests/unit/scoring/test_incremental.py have its SQL. test_streaming.py kills a Spark and starts another.
 # - tests/spark/test_usage.py asks Spark two dozen times; tests/servers/test_usage_by_user.py has what is counted.
 # - test_feature_schemas.py widens columns of many types; test_flywheel_record.py logs features.
+# - test_labels_table.py keeps a table up five times, test_logged_stream.py kills a Spark; the demo has such a table, and
+#   test_flywheel_record.py logs what is there already.
 # - test_readers.py reads each version of many tables; tests/unit/readers reads others.
 HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/servers/test_moved_champion.py \
   tests/training_sets/test_training_refresh.py tests/training_sets/test_leakage.py \
@@ -26,7 +28,8 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_readers.py tests/spark/test_model_functions.py tests/spark/test_isolated_models.py \
   tests/spark/test_spark_ml.py tests/spark/test_broken_models.py tests/spark/test_streaming.py \
   tests/spark/test_spark_ml_plan.py tests/dbt/test_scored_models.py tests/unit/scoring/test_isolated.py \
-  tests/spark/test_usage.py tests/spark/test_feature_schemas.py
+  tests/spark/test_usage.py tests/spark/test_feature_schemas.py tests/spark/test_labels_table.py \
+  tests/spark/test_logged_stream.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict clean
 
