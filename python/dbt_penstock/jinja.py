@@ -22,6 +22,7 @@ def functions() -> dict[str, Callable[..., Any]]:
         "metric_view_comments": metric_view_comments,
         "rows_of_spine": rows_of_spine,
         "scored": scored,
+        "skewed": skewed,
         "tail": tail,
         "tested_model": tested_model,
     }
@@ -111,6 +112,20 @@ def scored(*asked: Any) -> str:
 
     try:
         return scored.scored(*asked)
+    except PenstockError as error:
+        raise CompilationError(str(error)) from error
+
+
+def skewed(relation: Any, *asked: Any) -> str:
+    """The query of the data test `same_as_seen`; its other arguments are those of `dbt_penstock.skew.skewed`.
+
+    Raises:
+        CompilationError: with the message of the user's error.
+    """
+    from dbt_penstock import skew
+
+    try:
+        return skew.skewed(str(relation), *asked)
     except PenstockError as error:
         raise CompilationError(str(error)) from error
 
