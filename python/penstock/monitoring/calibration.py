@@ -11,7 +11,7 @@ from penstock.monitoring.answers import quantile, wilson
 from penstock.monitoring.curves import Curve, looked_up
 from penstock.monitoring.performance import CALIBRATION_BINS
 from penstock.monitoring.score_tiles import binned, check_bins, grouped
-from penstock.monitoring.scores import OUTCOME, Scores, as_given, check_keys, own_names
+from penstock.monitoring.scores import OUTCOME, Scores, as_given, check_keys, counted, own_names
 from penstock.monitoring.tails import chi2_sf, norm_sf
 from penstock.monitoring.words import extended, formula, inside, named, totals
 from penstock.scoring.linear.engines_sql import Dialect, double
@@ -46,7 +46,7 @@ def reliability(
     z = quantile(confidence)
     own = own_names(scores.keys)
     shares = extended(
-        grouped(scores, dialect, binned(bins), "bin"),
+        grouped(counted(scores, dialect), scores, binned(bins), "bin"),
         {"mean_score": "wp / w", "positives": "wy / w", "size": "w * w / w2", "rows": "n"},
     )
     positives, size = exp.column("positives"), exp.column("size")
@@ -87,7 +87,7 @@ def calibration(scores: Scores, dialect: Dialect) -> exp.Select:
     own = own_names(scores.keys)
     # The scores of a bin beyond 0 to 1 are no probabilities, and have a variance below 0.
     of_bin = {"miscalibrated": "ABS(wy - wp)", "tested": "CASE WHEN w2p - w2p2 >= 5e0 THEN 1 END"}
-    tiles = extended(grouped(scores, dialect, binned(CALIBRATION_BINS), "bin"), of_bin)
+    tiles = extended(grouped(counted(scores, dialect), scores, binned(CALIBRATION_BINS), "bin"), of_bin)
     summed = {
         "rows": "CAST(SUM(n) AS BIGINT)",
         "ece": "SUM(miscalibrated) / SUM(w)",
@@ -128,7 +128,7 @@ def calibration_points(scores: Scores, dialect: Dialect, *, bins: int | None = 1
     if bins is not None:
         check_bins(bins)
     own = own_names(scores.keys)
-    tiles = grouped(scores, dialect, exp.column("p") if bins is None else binned(bins), "place")
+    tiles = grouped(counted(scores, dialect), scores, exp.column("p") if bins is None else binned(bins), "place")
     means = named({"score": "place" if bins is None else "wp / w", "label": "wy / w", "weight": "w"})
     return exp.select(*as_given(own), *means).from_(inside(tiles), copy=False)
 

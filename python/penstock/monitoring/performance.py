@@ -10,7 +10,7 @@ from penstock.errors import InvalidRequestError
 from penstock.monitoring.answers import told
 from penstock.monitoring.metric_formulas import METRICS
 from penstock.monitoring.score_tiles import STATE, check_bins, grouped
-from penstock.monitoring.scores import ANSWER, Scores, as_given, check_keys, own_names
+from penstock.monitoring.scores import ANSWER, Scores, as_given, check_keys, counted, own_names
 from penstock.monitoring.words import (
     column,
     extended,
@@ -65,14 +65,19 @@ def performance(scores: Scores, dialect: Dialect, *, confidence: float = 0.95) -
     """
     known_dialect(dialect)
     own = own_names(scores.keys)
-    tiles = grouped(scores, dialect, exp.column("p"), "place")
+    answer = of_rows(counted(scores, dialect), scores, confidence=confidence)
+    return exp.select(*as_given(own), *COLUMNS).from_(inside(answer), copy=False)
+
+
+def of_rows(rows: exp.Select, scores: Scores, *, confidence: float) -> exp.Select:
+    """The metrics of `counted` rows by the keys (under names of ours) and `label_is`."""
     cell = formula(
         "CAST(FLOOR(LEAST(GREATEST(place * :cells, 0e0), :last)) AS BIGINT)",
         cells=CALIBRATION_BINS,
         last=CALIBRATION_BINS - 1,
     )
-    answer = from_tiles(extended(tiles, {"cell": cell}), list(own), confidence=confidence, exact=True)
-    return exp.select(*as_given(own), *COLUMNS).from_(inside(answer), copy=False)
+    tiles = extended(grouped(rows, scores, exp.column("p"), "place"), {"cell": cell})
+    return from_tiles(tiles, list(own_names(scores.keys)), confidence=confidence, exact=True)
 
 
 def performance_of_tiles(

@@ -74,7 +74,7 @@ def score_tiles(scores: Scores, dialect: Dialect, *, bins: int = 1000) -> exp.Se
     check_keys(scores.keys, _NAMES)
     check_bins(bins)
     own = own_names(scores.keys)
-    tiles = grouped(scores, dialect, binned(bins), "bin")
+    tiles = grouped(counted(scores, dialect), scores, binned(bins), "bin")
     return exp.select(*as_given(own), "label_is", "bin", *STATE).from_(inside(tiles), copy=False)
 
 
@@ -93,11 +93,10 @@ def binned(bins: int) -> exp.Expr:
     return formula("CAST(FLOOR(LEAST(GREATEST(p * :bins, 0e0), :last)) AS BIGINT)", bins=bins, last=bins - 1)
 
 
-def grouped(scores: Scores, dialect: Dialect, place: exp.Expr, name: str) -> exp.Select:
-    """Sums by the keys (under names of ours), `label_is`, and a place of the score `p`."""
-    keys = [*own_names(scores.keys), "label_is"]
+def grouped(rows: exp.Select, scores: Scores, place: exp.Expr, name: str) -> exp.Select:
+    """Sums over `counted` rows by the keys (under names of ours), `label_is`, and a place of the score `p`."""
     sums: dict[str, exp.Expr] = {"n": formula("CAST(COUNT(*) AS BIGINT)")}
     sums |= {each: formula(f"SUM({text})") for each, text in _SUMS.items()}
     for loss, (a, b) in row_losses(scores.threshold).items():
         sums |= {f"{loss}_{each}": formula(f"SUM({text})", a=a, b=b) for each, text in _SUMS_OF_LOSS.items()}
-    return totals(extended(counted(scores, dialect), {name: place}), [*keys, name], sums)
+    return totals(extended(rows, {name: place}), [*own_names(scores.keys), "label_is", name], sums)

@@ -90,10 +90,10 @@ def as_given(own: Mapping[str, str]) -> list[exp.Expr]:
     return [exp.alias_(column(name), given, quoted=True) for name, given in own.items()]
 
 
-def counted(scores: Scores, dialect: Dialect) -> exp.Select:
+def counted(scores: Scores, dialect: Dialect, *, label_is: exp.Expr | None = None) -> exp.Select:
     """The rows that count, as DOUBLE under names of ours: the keys, `label_is`, `w`, `y`, `p` and `h`.
 
-    `h` is 1 where the row is predicted to be positive, else 0.
+    `h` is 1 where the row is predicted to be positive, else 0. `label_is` may be said by each row.
 
     Raises:
         UnknownNameError: The dialect is neither of the two.
@@ -102,7 +102,7 @@ def counted(scores: Scores, dialect: Dialect) -> exp.Select:
     weight = exp.cast(column(scores.weight), "double") if scores.weight else double(1.0)
     own = {
         **{name: column(given) for name, given in own_names(scores.keys).items()},
-        "label_is": exp.Literal.string(scores.label_is),
+        "label_is": label_is or exp.Literal.string(scores.label_is),
         "w": weight,
         "y": exp.cast(column(scores.label), "double"),
         "p": exp.cast(column(scores.score), "double"),
