@@ -42,7 +42,7 @@ def quantile(confidence: float) -> float:
 
 
 def told(sums: exp.Query, metrics: Mapping[str, Metric], *, confidence: float) -> exp.Select:
-    """The rows of `sums`, each once a metric, with `metric`, `value`, `standard_error`, `low` and `high`.
+    """The rows of `sums`, each once a metric, with `metric`, `value`, `size`, `standard_error`, `low` and `high`.
 
     Args:
         sums: What the formulas are over, with `label_is`.
@@ -90,7 +90,11 @@ def _variance(metrics: Mapping[str, Metric]) -> exp.Expr:
 
 
 def _size(metrics: Mapping[str, Metric]) -> exp.Expr:
-    return _by_metric({name: formula(metric.size) for name, metric in metrics.items() if metric.proportion})
+    """The number of rows that a share is of; of shares of other labels than outcomes there is none."""
+    sizes = {name: formula(metric.size) for name, metric in metrics.items() if metric.proportion}
+    return formula(
+        "CASE WHEN label_is = :outcome THEN :size END", outcome=exp.Literal.string(OUTCOME), size=_by_metric(sizes)
+    )
 
 
 def _end(metrics: Mapping[str, Metric], sign: float, z: float) -> exp.Expr:
@@ -106,9 +110,8 @@ def _end(metrics: Mapping[str, Metric], sign: float, z: float) -> exp.Expr:
         f"{'LEAST' if sign > 0 else 'GREATEST'}(:normal, :limit)", normal=normal, limit=_by_metric(limits)
     )
     return formula(
-        "CASE WHEN value IS NULL THEN NULL WHEN label_is = :outcome AND size > 0e0 THEN :wilson"
+        "CASE WHEN value IS NULL THEN NULL WHEN size > 0e0 THEN :wilson"
         " WHEN NOT standard_error IS NULL THEN :limited END",
-        outcome=exp.Literal.string(OUTCOME),
         wilson=wilson(exp.column("value"), exp.column("size"), sign * z),
         limited=limited,
     )

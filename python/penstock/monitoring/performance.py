@@ -107,13 +107,7 @@ def performance_of_tiles(
     """
     known_dialect(dialect)
     check_keys(keys, ANSWER)
-    check_bins(bins)
-    if bins % CALIBRATION_BINS:
-        raise InvalidRequestError(
-            f"{bins} bins do not fall into the {CALIBRATION_BINS} of the calibration error",
-            where="bins",
-            fix=f"make tiles of a multiple of {CALIBRATION_BINS} bins",
-        )
+    check_calibration_bins(bins)
     own = own_names(keys)
     given: dict[str, exp.Expr | str] = {
         **{name: column(key) for name, key in own.items()},
@@ -125,6 +119,21 @@ def performance_of_tiles(
     placed = extended(added_up(tiles, [*own, "label_is", "place"]), {"cell": cell})
     answer = from_tiles(placed, list(own), confidence=confidence)
     return exp.select(*as_given(own), *COLUMNS).from_(inside(answer), copy=False)
+
+
+def check_calibration_bins(bins: int) -> None:
+    """Refuse bins that do not fall into those of the calibration error.
+
+    Raises:
+        InvalidRequestError: They don't, or there are none.
+    """
+    check_bins(bins)
+    if bins % CALIBRATION_BINS:
+        raise InvalidRequestError(
+            f"{bins} bins do not fall into the {CALIBRATION_BINS} of the calibration error",
+            where="bins",
+            fix=f"make tiles of a multiple of {CALIBRATION_BINS} bins",
+        )
 
 
 COLUMNS = ("metric", "value", "standard_error", "low", "high", "rows", "binned_error")
@@ -144,13 +153,15 @@ def from_tiles(tiles: exp.Query, keys: Sequence[str], *, confidence: float, exac
         keys: The columns of the keys beside `label_is`.
         confidence: Of the intervals.
         exact: Whether each tile is of one score, so that the area under the curve is that of the rows.
+
+    Returns:
+        `keys`, `label_is`, `COLUMNS`, and `size`, the effective number of rows that a share of outcomes is of.
     """
     by = [*keys, "label_is"]
     answer = told(exp.select("*").from_("sums"), METRICS, confidence=confidence)
     error = "0e0 * n" if exact else "CASE metric WHEN 'auc' THEN tied ELSE 0e0 END"
-    answer = exp.select(*by, *COLUMNS[:-2], *named({"rows": "n", "binned_error": error})).from_(
-        inside(answer), copy=False
-    )
+    last = named({"rows": "n", "binned_error": error})
+    answer = exp.select(*by, *COLUMNS[:-2], *last, "size").from_(inside(answer), copy=False)
     return steps(
         answer,
         {

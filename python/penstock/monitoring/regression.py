@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
@@ -52,6 +52,15 @@ NUMBER_METRICS: Mapping[str, Metric] = {
 """The metrics of predicted numbers by name."""
 
 
+NUMBER_STATE = ("n", *_SUMS)
+"""Sums over the rows of a key, which add up and subtract."""
+
+
+def number_sums(rows: exp.Select, by: Sequence[str]) -> exp.Select:
+    """The state of `counted` rows."""
+    return totals(extended(rows, {"e": "p - y"}), by, {"n": "CAST(COUNT(*) AS BIGINT)", **_SUMS})
+
+
 def number_performance(scores: Scores, dialect: Dialect, *, confidence: float = 0.95) -> exp.Select:
     """How far predicted numbers were from the labels that are known: one row a key and metric, from one aggregation.
 
@@ -83,7 +92,6 @@ def number_performance(scores: Scores, dialect: Dialect, *, confidence: float = 
         )
     own = own_names(scores.keys)
     by = [*own, "label_is"]
-    rows = extended(counted(scores, dialect), {"e": "p - y"})
-    answer = told(totals(rows, by, {"n": "CAST(COUNT(*) AS BIGINT)", **_SUMS}), NUMBER_METRICS, confidence=confidence)
+    answer = told(number_sums(counted(scores, dialect), by), NUMBER_METRICS, confidence=confidence)
     last = named({"rows": "n", "binned_error": "0e0 * n"})
     return exp.select(*as_given(own), *COLUMNS[:-2], *last).from_(inside(answer), copy=False)
