@@ -42,7 +42,7 @@ def quantile(confidence: float) -> float:
 
 
 def told(sums: exp.Query, metrics: Mapping[str, Metric], *, confidence: float) -> exp.Select:
-    """The rows of `sums`, each once a metric, with `metric`, `value`, `size`, `standard_error`, `low` and `high`.
+    """The rows of `sums`, each once a metric, with `metric`, `value`, `share`, `standard_error`, `low` and `high`.
 
     Args:
         sums: What the formulas are over, with `label_is`.
@@ -55,63 +55,57 @@ def told(sums: exp.Query, metrics: Mapping[str, Metric], *, confidence: float) -
     z = quantile(confidence)
     names = exp.values([(name,) for name in metrics], alias="names", columns=["metric"])
     each = exp.select("*").from_(inside(sums), copy=False).join(names, join_type="cross", copy=False)
-    valued = extended(each, {"value": _by_metric({n: formula(m.value) for n, m in metrics.items()})})
-    varied = extended(valued, {"variance": _variance(metrics), "size": _size(metrics)})
+    valued = extended(each, {name: _by_metric(metrics, name) for name in ("value", "size")})
+    varied = extended(valued, {"variance": _variance(metrics), "share": _share(metrics)})
     error = "CASE WHEN NOT variance IS NULL THEN SQRT(GREATEST(variance, 0e0)) END"
     erred = extended(varied, {"standard_error": error})
     return extended(erred, {"low": _end(metrics, -1.0, z), "high": _end(metrics, 1.0, z)})
 
 
-def _by_metric(values: Mapping[str, exp.Expr]) -> exp.Expr:
-    """A value for each metric; NULL for one that is not named."""
-    if not values:
-        return exp.cast(exp.null(), "double")
-    return exp.Case(
-        this=exp.column("metric"),
-        ifs=[exp.If(this=exp.Literal.string(name), true=value) for name, value in values.items()],
-    )
+def _by_metric(metrics: Mapping[str, Metric], part: str) -> exp.Expr:
+    """A formula of each metric; NULL for a metric without."""
+    formulas = {name: getattr(metric, part) for name, metric in metrics.items()}
+    cases = [
+        exp.If(this=exp.Literal.string(name), true=formula(text) if isinstance(text, str) else double(text))
+        for name, text in formulas.items()
+        if text is not None
+    ]
+    return exp.Case(this=exp.column("metric"), ifs=cases) if cases else exp.cast(exp.null(), "double")
 
 
 def _variance(metrics: Mapping[str, Metric]) -> exp.Expr:
-    r = exp.column("value")
-    sampled = {}
-    for name, metric in metrics.items():
-        if metric.sampled:
-            # One row tells nothing of how much rows vary.
-            factor = double(1.0) if metric.sized else formula(f"{metric.size} / NULLIF({metric.size} - 1e0, 0e0)")
-            sampled[name] = formula(":variance * :factor", variance=formula(metric.sampled, r=r), factor=factor)
-    given = {name: formula(metric.given, r=r) for name, metric in metrics.items() if metric.given}
+    sized = [exp.Literal.string(name) for name, metric in metrics.items() if metric.sized]
+    # One row tells nothing of how much rows vary.
+    factor = formula("size / NULLIF(size - 1e0, 0e0)")
+    if sized:
+        is_sized = exp.In(this=exp.column("metric"), expressions=sized)
+        factor = formula("CASE WHEN :sized THEN 1e0 ELSE :factor END", sized=is_sized, factor=factor)
     return formula(
-        "CASE WHEN label_is = :probability THEN :given ELSE :sampled END",
+        "CASE WHEN label_is = :probability THEN :given ELSE :sampled * :factor END",
         probability=exp.Literal.string(PROBABILITY),
-        given=_by_metric(given),
-        sampled=_by_metric(sampled),
+        given=_by_metric(metrics, "given"),
+        sampled=_by_metric(metrics, "sampled"),
+        factor=factor,
     )
 
 
-def _size(metrics: Mapping[str, Metric]) -> exp.Expr:
+def _share(metrics: Mapping[str, Metric]) -> exp.Expr:
     """The number of rows that a share is of; of shares of other labels than outcomes there is none."""
-    sizes = {name: formula(metric.size) for name, metric in metrics.items() if metric.proportion}
-    return formula(
-        "CASE WHEN label_is = :outcome THEN :size END", outcome=exp.Literal.string(OUTCOME), size=_by_metric(sizes)
-    )
+    shares = [exp.Literal.string(name) for name, metric in metrics.items() if metric.proportion]
+    if not shares:
+        return exp.cast(exp.null(), "double")
+    is_share = exp.In(this=exp.column("metric"), expressions=shares)
+    outcome = exp.Literal.string(OUTCOME)
+    return formula("CASE WHEN label_is = :outcome AND :is_share THEN size END", outcome=outcome, is_share=is_share)
 
 
 def _end(metrics: Mapping[str, Metric], sign: float, z: float) -> exp.Expr:
     """An end of the interval, within what the metric can be."""
-    normal = formula("value + :by * standard_error", by=sign * z)
-    limits = {
-        name: double(limit)
-        for name, metric in metrics.items()
-        if (limit := metric.most if sign > 0 else metric.least) is not None
-    }
-    # Both pass over NULL, which is no limit.
-    limited = formula(
-        f"{'LEAST' if sign > 0 else 'GREATEST'}(:normal, :limit)", normal=normal, limit=_by_metric(limits)
-    )
     return formula(
-        "CASE WHEN value IS NULL THEN NULL WHEN size > 0e0 THEN :wilson"
-        " WHEN NOT standard_error IS NULL THEN :limited END",
-        wilson=wilson(exp.column("value"), exp.column("size"), sign * z),
-        limited=limited,
+        "CASE WHEN value IS NULL THEN NULL WHEN share > 0e0 THEN :wilson"
+        # LEAST and GREATEST pass over NULL, which is no limit.
+        f" WHEN NOT standard_error IS NULL THEN {'LEAST' if sign > 0 else 'GREATEST'}(:normal, :limit) END",
+        wilson=wilson(exp.column("value"), exp.column("share"), sign * z),
+        normal=formula("value + :by * standard_error", by=sign * z),
+        limit=_by_metric(metrics, "most" if sign > 0 else "least"),
     )

@@ -1,7 +1,7 @@
 """Metrics of a classifier from sums over its rows, each with its variance.
 
 Over the columns of a relation of one row a key: those of a tile, summed, and those that the area under the curve needs
-(`performance._areas`). `:r` is the metric itself. Two variances are told apart:
+(`performance._areas`). `value` is the metric itself. Two variances are told apart:
 
 - `sampled`: of the metric as an estimate for the population that the rows come from. By the delta method it is the sum
   of the squares of what each row adds to the metric (its influence), times n / (n - 1) of its rows; with weights n is
@@ -52,8 +52,8 @@ _VAR, _H_VAR = "(w2y - w2y2)", "(h_w2y - h_w2y2)"
 
 
 def _spread(square: str, plain: str, weight: str, by: str) -> str:
-    """The variance of a mean :r: the sum of w² (x - :r)², by Σ w² x², Σ w² x and Σ w², over (Σ w)²."""
-    return f"({square} - 2e0 * :r * {plain} + :r * :r * {weight}) / NULLIF({by} * {by}, 0e0)"
+    """The variance of a mean: the sum of w² (x - value)², by Σ w² x², Σ w² x and Σ w², over (Σ w)²."""
+    return f"({square} - 2e0 * value * {plain} + value * value * {weight}) / NULLIF({by} * {by}, 0e0)"
 
 
 def _of_loss(name: str) -> Metric:
@@ -90,19 +90,19 @@ METRICS: Mapping[str, Metric] = {
     ),
     "recall": Metric(
         "h_wy / NULLIF(wy, 0e0)",
-        "((1e0 - :r) * (1e0 - :r) * h_w2y2 + :r * :r * (w2y2 - h_w2y2)) / NULLIF(wy * wy, 0e0)",
-        f"((1e0 - :r) * (1e0 - :r) * {_H_VAR} + :r * :r * ({_VAR} - {_H_VAR})) / NULLIF(wy * wy, 0e0)",
+        "((1e0 - value) * (1e0 - value) * h_w2y2 + value * value * (w2y2 - h_w2y2)) / NULLIF(wy * wy, 0e0)",
+        f"((1e0 - value) * (1e0 - value) * {_H_VAR} + value * value * ({_VAR} - {_H_VAR})) / NULLIF(wy * wy, 0e0)",
         size=_POSITIVE,
         proportion=True,
     ),
     "f1": Metric(
         "2e0 * h_wy / NULLIF(h_w + wy, 0e0)",
         """
-        ((2e0 - :r) * (2e0 - :r) * h_w2y2 - 2e0 * :r * (2e0 - :r) * h_w2y + :r * :r * h_w2
-         + :r * :r * (w2y2 - h_w2y2)) / NULLIF((h_w + wy) * (h_w + wy), 0e0)
+        ((2e0 - value) * (2e0 - value) * h_w2y2 - 2e0 * value * (2e0 - value) * h_w2y + value * value * h_w2
+         + value * value * (w2y2 - h_w2y2)) / NULLIF((h_w + wy) * (h_w + wy), 0e0)
         """,
         f"""
-        ((2e0 - :r) * (2e0 - :r) * {_H_VAR} + :r * :r * ({_VAR} - {_H_VAR}))
+        ((2e0 - value) * (2e0 - value) * {_H_VAR} + value * value * ({_VAR} - {_H_VAR}))
         / NULLIF((h_w + wy) * (h_w + wy), 0e0)
         """,
     ),

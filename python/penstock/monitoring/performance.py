@@ -155,13 +155,13 @@ def from_tiles(tiles: exp.Query, keys: Sequence[str], *, confidence: float, exac
         exact: Whether each tile is of one score, so that the area under the curve is that of the rows.
 
     Returns:
-        `keys`, `label_is`, `COLUMNS`, and `size`, the effective number of rows that a share of outcomes is of.
+        `keys`, `label_is`, `COLUMNS`, and `share`, the effective number of rows that a share of outcomes is of.
     """
     by = [*keys, "label_is"]
     answer = told(exp.select("*").from_("sums"), METRICS, confidence=confidence)
     error = "0e0 * n" if exact else "CASE metric WHEN 'auc' THEN tied ELSE 0e0 END"
     last = named({"rows": "n", "binned_error": error})
-    answer = exp.select(*by, *COLUMNS[:-2], *last, "size").from_(inside(answer), copy=False)
+    answer = exp.select(*by, *COLUMNS[:-2], *last, "share").from_(inside(answer), copy=False)
     return steps(
         answer,
         {

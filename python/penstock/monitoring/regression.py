@@ -33,18 +33,18 @@ _SQUARED = "(w2e4 - 2e0 * {0} * w2e2 + {0} * {0} * w2) / NULLIF(w * w, 0e0)"
 NUMBER_METRICS: Mapping[str, Metric] = {
     "mean_error": Metric(
         "we / NULLIF(w, 0e0)",
-        "(w2e2 - 2e0 * :r * w2e + :r * :r * w2) / NULLIF(w * w, 0e0)",
+        "(w2e2 - 2e0 * value * w2e + value * value * w2) / NULLIF(w * w, 0e0)",
         least=None,
         most=None,
     ),
     "absolute_error": Metric(
-        "wa / NULLIF(w, 0e0)", "(w2e2 - 2e0 * :r * w2a + :r * :r * w2) / NULLIF(w * w, 0e0)", most=None
+        "wa / NULLIF(w, 0e0)", "(w2e2 - 2e0 * value * w2a + value * value * w2) / NULLIF(w * w, 0e0)", most=None
     ),
-    "squared_error": Metric("we2 / NULLIF(w, 0e0)", _SQUARED.format(":r"), most=None),
+    "squared_error": Metric("we2 / NULLIF(w, 0e0)", _SQUARED.format("value"), most=None),
     # The slope of a root is 1 / (2 root).
     "rmse": Metric(
         "SQRT(we2 / NULLIF(w, 0e0))",
-        f"{_SQUARED.format('(:r * :r)')} / NULLIF(4e0 * :r * :r, 0e0)",
+        f"{_SQUARED.format('(value * value)')} / NULLIF(4e0 * value * value, 0e0)",
         most=None,
     ),
     "r2": Metric("1e0 - we2 / NULLIF(GREATEST(wy2 - wy * wy / NULLIF(w, 0e0), 0e0), 0e0)", least=None),

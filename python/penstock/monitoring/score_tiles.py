@@ -34,12 +34,12 @@ _SUMS: Mapping[str, str] = {
     "spiegelhalter": "w * (y - p) * (1e0 - 2e0 * p)",
     "spiegelhalter_var": "w * w * (1e0 - 2e0 * p) * (1e0 - 2e0 * p) * p * (1e0 - p)",
 }
-# Of a loss l, which is a if the row is positive and b if not: l = y a + (1 - y) b.
+# Of a loss l, which is a if the row is positive and b if not: l = y a + (1 - y) b, with d = a - b.
 _SUMS_OF_LOSS: Mapping[str, str] = {
-    "wl": "w * (y * :a + (1e0 - y) * :b)",
-    "w2l": "w * w * (y * :a + (1e0 - y) * :b)",
-    "w2l2": "w * w * (y * :a + (1e0 - y) * :b) * (y * :a + (1e0 - y) * :b)",
-    "w2l_var": "w * w * y * (1e0 - y) * (:a - :b) * (:a - :b)",
+    "wl": "w * {0}_l",
+    "w2l": "w * w * {0}_l",
+    "w2l2": "w * w * {0}_l * {0}_l",
+    "w2l_var": "w * w * y * (1e0 - y) * {0}_d * {0}_d",
 }
 
 STATE = ("n", *_SUMS, *(f"{loss}_{name}" for loss in LOSSES for name in _SUMS_OF_LOSS))
@@ -95,8 +95,12 @@ def binned(bins: int) -> exp.Expr:
 
 def grouped(rows: exp.Select, scores: Scores, place: exp.Expr, name: str) -> exp.Select:
     """Sums over `counted` rows by the keys (under names of ours), `label_is`, and a place of the score `p`."""
-    sums: dict[str, exp.Expr] = {"n": formula("CAST(COUNT(*) AS BIGINT)")}
-    sums |= {each: formula(f"SUM({text})") for each, text in _SUMS.items()}
-    for loss, (a, b) in row_losses(scores.threshold).items():
-        sums |= {f"{loss}_{each}": formula(f"SUM({text})", a=a, b=b) for each, text in _SUMS_OF_LOSS.items()}
-    return totals(extended(rows, {name: place}), [*own_names(scores.keys), "label_is", name], sums)
+    losses = row_losses(scores.threshold)
+    costs = {f"{loss}_{at}": cost for loss, pair in losses.items() for at, cost in zip("ab", pair, strict=True)}
+    of_row = {f"{loss}_l": f"y * {loss}_a + (1e0 - y) * {loss}_b" for loss in losses}
+    of_row |= {f"{loss}_d": f"{loss}_a - {loss}_b" for loss in losses}
+    sums = {"n": "CAST(COUNT(*) AS BIGINT)", **{each: f"SUM({text})" for each, text in _SUMS.items()}}
+    for loss in losses:
+        sums |= {f"{loss}_{each}": f"SUM({text.format(loss)})" for each, text in _SUMS_OF_LOSS.items()}
+    costed = extended(extended(rows, {name: place, **costs}), of_row)
+    return totals(costed, [*own_names(scores.keys), "label_is", name], sums)

@@ -149,18 +149,18 @@ def _rest(groups: Sequence[str], keys: Sequence[str], slice_: Sequence[str], sta
     return totals(signed, groups, sums).having("SUM(n) > 0")
 
 
-_PARTS = ("value", "standard_error", "low", "high", "rows", "binned_error", "size")
+_PARTS = ("value", "standard_error", "low", "high", "rows", "binned_error", "share")
 _BESIDE = {
     **{name: f"MAX(CASE WHEN side = 'own' THEN {name} END)" for name in _PARTS},
     "rest": "MAX(CASE WHEN side = 'rest' THEN value END)",
     "rest_error": "MAX(CASE WHEN side = 'rest' THEN standard_error END)",
-    "rest_size": "MAX(CASE WHEN side = 'rest' THEN size END)",
+    "rest_share": "MAX(CASE WHEN side = 'rest' THEN share END)",
     "rest_rows": "MAX(CASE WHEN side = 'rest' THEN rows END)",
 }
 _LESS = ", ".join(f"'{name}'" for name in sorted(LESS_IS_BETTER))
 _GAP_VARIANCE = """
 CASE WHEN pooled IS NULL THEN standard_error * standard_error + rest_error * rest_error
-     ELSE GREATEST(pooled * (1e0 - pooled), 0e0) * (1e0 / NULLIF(size, 0e0) + 1e0 / NULLIF(rest_size, 0e0)) END
+     ELSE GREATEST(pooled * (1e0 - pooled), 0e0) * (1e0 / NULLIF(share, 0e0) + 1e0 / NULLIF(rest_share, 0e0)) END
 """
 
 
@@ -172,7 +172,7 @@ def _compared(beside: exp.Select, keys: Sequence[str], slice_: str, min_rows: in
         {
             "gap": "value - rest",
             "judged": formula(enough, least=exp.Literal.number(min_rows)),
-            "pooled": "(size * value + rest_size * rest) / NULLIF(size + rest_size, 0e0)",
+            "pooled": "(share * value + rest_share * rest) / NULLIF(share + rest_share, 0e0)",
             "goodness": f"CASE WHEN metric IN ({_LESS}) THEN -value ELSE value END",
         },
     )
