@@ -1,4 +1,4 @@
-"""Performance, calibration, maturity, slices and proxies on Spark, ANSI mode on and off: what DuckDB says, read once."""
+"""Performance, calibration, maturity, slices and proxies on Spark, ANSI mode on and off, are what DuckDB says."""
 
 from __future__ import annotations
 

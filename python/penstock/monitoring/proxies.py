@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
@@ -116,7 +116,7 @@ _MEASURES: dict[str, exp.Expr | str] = {
 }
 
 
-def _one_a_feature(rows: exp.Select, protected: str, values: dict[str, exp.Expr]) -> exp.Select:
+def _one_a_feature(rows: exp.Select, protected: str, values: Mapping[str, exp.Expr]) -> exp.Select:
     """Each row once a feature, with its bin, of which NULL is one, and its group."""
     names = exp.values([(name,) for name in values], alias="features", columns=[_FEATURE])
     value = exp.Case(

@@ -23,11 +23,10 @@ from penstock.monitoring.words import (
     known_dialect,
     named,
     source,
-    steps,
     totals,
     window,
 )
-from penstock.scoring.linear.engines_sql import Dialect
+from penstock.scoring.linear.engines_sql import Dialect, call
 
 LESS_IS_BETTER = frozenset({*LOSSES, "ece", "rmse"})
 """The metrics of which the best slice has the least; of the others it has the most."""
@@ -95,13 +94,8 @@ def slices(
         tiles, state, place = number_sums(rows, [*own, "label_is"]), NUMBER_STATE, []
     else:
         tiles, state, place = grouped(rows, sliced, binned(bins), "place"), STATE, ["place"]
-    groups = [*own, "label_is", *place]
+    both = _both_sides(tiles, keys, (slice_, value), ["label_is", *place], state, dialect)
     sides = [*own, "side"]
-    both = exp.union(
-        exp.select(*groups, *state, "'own' AS side").from_("tiles"),
-        exp.select(*groups, *state, "'rest' AS side").from_("rest"),
-        distinct=False,
-    )
     if numbers:
         answer = told(both, NUMBER_METRICS, confidence=confidence)
         answer = extended(answer, {"rows": "n", "binned_error": "0e0 * n"})
@@ -111,8 +105,7 @@ def slices(
     compared = _compared(totals(answer, [*own, "metric"], _BESIDE), keys, slice_, min_rows, dialect)
     again = adjusted(compared, dialect, p="p", by=[*keys, "metric"])
     named_again = [*as_given({key: own[key] for key in keys}), *named({"slice": slice_, "slice_value": value})]
-    query = exp.select(*named_again, *_ANSWER[2:]).from_(inside(again), copy=False)
-    return steps(query, {"tiles": tiles, "rest": _rest(groups, keys, [slice_, value], state)})
+    return exp.select(*named_again, *_ANSWER[2:]).from_(inside(again), copy=False)
 
 
 def _sliced(scores: Scores, columns: Sequence[str], dialect: Dialect) -> exp.Select:
@@ -126,27 +119,43 @@ def _sliced(scores: Scores, columns: Sequence[str], dialect: Dialect) -> exp.Sel
     return given.join(names, join_type="cross", copy=False)
 
 
-def _rest(groups: Sequence[str], keys: Sequence[str], slice_: Sequence[str], state: Sequence[str]) -> exp.Select:
-    """The tiles of all rows less those of each slice."""
-    is_all = exp.EQ(this=exp.column(slice_[0]), expression=exp.Literal.string(ALL))
-    listed = exp.select(*keys, *slice_).distinct().from_("tiles").where(is_all.not_())
-    everything = exp.select("*").from_("tiles").where(is_all)
-    others = [name for name in groups if name not in {*keys, *slice_}]
-    whole = exp.select(
-        *(f"listed.{name}" for name in [*keys, *slice_]), *(f"everything.{name}" for name in [*others, *state])
-    ).from_(listed.subquery("listed"))
-    same = [
-        exp.NullSafeEQ(this=exp.column(key, table="listed"), expression=exp.column(key, table="everything"))
-        for key in keys
-    ]
-    whole = whole.join(
-        everything.subquery("everything"), on=exp.and_(*same) if same else None, join_type="" if same else "cross"
+def _both_sides(
+    tiles: exp.Select,
+    keys: Sequence[str],
+    slice_: tuple[str, str],
+    place: Sequence[str],
+    state: Sequence[str],
+    dialect: Dialect,
+) -> exp.Select:
+    """The tiles of each slice and of its rest: a tile of all rows goes to all rests, one of a slice from its own.
+
+    They are sent to where they belong in one pass, for Spark would read the rows again for each use of the tiles.
+    """
+    name, value = (exp.column(each) for each in slice_)
+    is_all = exp.EQ(this=name, expression=exp.Literal.string(ALL))
+    to = "STRUCT(:name AS slice, :value AS slice_value, '{}' AS side, {} AS factor)"
+    own, rest, less = (
+        formula(to.format(side, factor), name=name, value=value)
+        for side, factor in (("own", 1), ("rest", 1), ("rest", -1))
     )
-    less = exp.select(*keys, *slice_, *others, *(exp.alias_(f"-{name}", name) for name in state)).from_("tiles")
-    signed = exp.union(whole, less.where(is_all.not_()), distinct=False)
-    # A tile without rows has but the rounding of its sums.
-    sums = {name: f"SUM({name})" for name in state} | {"n": "CAST(SUM(n) AS BIGINT)"}
-    return totals(signed, groups, sums).having("SUM(n) > 0")
+    listed = formula("CASE WHEN NOT :is_all THEN :rest END", is_all=is_all, rest=rest)
+    if dialect == "spark":
+        distinct, concat, explode = call("COLLECT_SET", listed), "CONCAT", "EXPLODE"
+    else:
+        distinct, concat, explode = call("LIST", exp.Distinct(expressions=[listed])), "LIST_CONCAT", "UNNEST"
+    rests = exp.Window(this=distinct, partition_by=[exp.column(key) for key in keys])
+    own_list, less_list = exp.Array(expressions=[own]), exp.Array(expressions=[less])
+    others = formula("CASE WHEN :is_all THEN :rests ELSE :less END", is_all=is_all, rests=rests, less=less_list)
+    sent = extended(
+        extended(tiles, {"targets": call(concat, own_list, others)}), {"target": call(explode, exp.column("targets"))}
+    )
+    of_target = {slice_[0]: "target.slice", slice_[1]: "target.slice_value", "side": "target.side"}
+    signed = {each: f"target.factor * {each}" for each in state}
+    placed = exp.select(*keys, *place, *named({**of_target, **signed})).from_(inside(sent), copy=False)
+    placed = placed.where("NOT target IS NULL", copy=False)
+    sums = {each: f"SUM({each})" for each in state} | {"n": "CAST(SUM(n) AS BIGINT)"}
+    # A tile of a rest without rows has but the rounding of its sums.
+    return totals(placed, [*keys, *slice_, "side", *place], sums).having("SUM(n) > 0", copy=False)
 
 
 _PARTS = ("value", "standard_error", "low", "high", "rows", "binned_error", "share")
