@@ -19,6 +19,8 @@ PYTHON ?= python3
 #   tests/unit/scoring/test_incremental.py have its SQL. test_streaming.py kills a Spark and starts another.
 # - tests/spark/test_usage.py asks Spark two dozen times; tests/servers/test_usage_by_user.py has what is counted.
 # - test_feature_schemas.py widens columns of many types; test_flywheel_record.py logs features.
+# - test_performance_on_spark.py plans two dozen long queries, and test_performance_tests.py asks the demo for more than it has;
+#   the demo's own build runs its tests of performance, and tests/unit/monitoring has all of them on DuckDB.
 # - test_labels_table.py keeps a table up five times, test_logged_stream.py kills a Spark; the demo has such a table, and
 #   test_flywheel_record.py logs what is there already.
 # - test_readers.py reads each version of many tables; tests/unit/readers reads others.
@@ -29,7 +31,8 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_spark_ml.py tests/spark/test_broken_models.py tests/spark/test_streaming.py \
   tests/spark/test_spark_ml_plan.py tests/dbt/test_scored_models.py tests/unit/scoring/test_isolated.py \
   tests/spark/test_usage.py tests/spark/test_feature_schemas.py tests/spark/test_labels_table.py \
-  tests/spark/test_logged_stream.py
+  tests/spark/test_logged_stream.py tests/spark/test_performance_on_spark.py \
+  tests/dbt/test_performance_tests.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict clean
 
