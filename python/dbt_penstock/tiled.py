@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from dbt_common.exceptions import DbtRuntimeError
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring import Baseline, Feature, Tiling, Window, adjusted, drift, edges, moving, tiles
 from penstock.monitoring.explode import NUMBER, TEXT, Kind
-from penstock.monitoring.tile_changes import changed_rows, difference, training_rows, while_unchanged, with_source
-from penstock.monitoring.tiling import MOMENTS, Bucket, keys_of
+from penstock.monitoring.tile_changes import added, changed_rows, difference, if_next, training_rows
 from penstock.monitoring.windows import SERIES
 from penstock.scoring.functions import ALIASES, literal
 from penstock.semantic.durations import parse_duration
@@ -77,14 +76,14 @@ def tiles_sql(relation: Any, edges_table: Any, asked: Mapping[str, Any], built: 
     source, version = _state(relation, run_query)
     whole = _at(relation, version)
     if built is None:
-        return _text(with_source(tiles(whole, tiling, "spark"), source, version))
+        return _text(added(tiles(whole, tiling, "spark"), 1, source, version))
     [held] = run_query(
-        "SELECT COUNT(*) AS n, MAX(source_version) AS version, MAX_BY(source, source_version) AS source"
+        "SELECT MAX(run) AS run, MAX_BY(source, run) AS source, MAX_BY(source_version, run) AS version"
         f" FROM {built} WHERE edges_id = {literal(tiling.edges_id)}"
     ).rows
-    rows = int(held["n"])
-    query = difference(whole, tiling, built) if rows else tiles(whole, tiling, "spark")
-    if rows and source is not None and version is not None and held["source"] == source:
+    run = int(held["run"] or 0) + 1
+    query = difference(whole, tiling, built) if run > 1 else tiles(whole, tiling, "spark")
+    if source is not None and version is not None and held["source"] == source:
         first = int(held["version"]) + 1
         if first == version + 1:
             return _NOTHING.format(built)
@@ -93,11 +92,11 @@ def tiles_sql(relation: Any, edges_table: Any, asked: Mapping[str, Any], built: 
             return _NOTHING.format(built)
         if told is not None:
             query = tiles(changed_rows(str(relation), first, version), tiling, "spark", sign="sign")
-    return _text(while_unchanged(with_source(query, source, version), built, tiling.edges_id, rows))
+    return _text(if_next(added(query, run, source, version), built, tiling.edges_id, run))
 
 
 def baseline_sql(training: Any, edges_table: Any, asked: Mapping[str, Any], built: str | None, run_query: Any) -> str:
-    """The query of the tiles of the training sets of the versions that an alias points to, but for those that are built.
+    """The query of the tiles of the training sets of the versions that have an alias, but for those that are built.
 
     Args:
         training: dbt's, of a training node's table: one row a version, with the training set and its Delta version.
@@ -110,11 +109,11 @@ def baseline_sql(training: Any, edges_table: Any, asked: Mapping[str, Any], buil
         PenstockError: when what is asked for has no answer.
     """
     tiling = _tiling(edges_table, {**asked, "time": None, "bucket": "day", "version": "version"}, run_query)
-    done, rows = "", 0
+    done, run = "", 1
     if built is not None:
         held = f"FROM {built} WHERE edges_id = {literal(tiling.edges_id)}"
         done = f" AND t.version NOT IN (SELECT version {held})"
-        rows = int(run_query(f"SELECT COUNT(*) AS n {held}").rows[0]["n"])
+        run += int(run_query(f"SELECT COALESCE(MAX(run), 0) AS run {held}").rows[0]["run"])
     found = run_query(
         f"SELECT DISTINCT t.version, t.training_set, t.training_set_version FROM {training} AS t"
         f" JOIN {ALIASES} AS a ON a.model = t.model AND a.version = t.version WHERE TRUE{done} ORDER BY t.version"
@@ -127,13 +126,11 @@ def baseline_sql(training: Any, edges_table: Any, asked: Mapping[str, Any], buil
             "no version has an alias", where=f"penstock.baseline_tiles of {training}", fix="train or promote one"
         )
     columns = dict.fromkeys([*(feature.name for feature in tiling.features), *tiling.segments])
-    query = with_source(tiles(training_rows(sets, tuple(columns)), tiling, "spark"), None, None)
-    return _text(query if built is None else while_unchanged(query, built, tiling.edges_id, rows))
+    query = added(tiles(training_rows(sets, tuple(columns)), tiling, "spark"), run)
+    return _text(query if built is None else if_next(query, built, tiling.edges_id, run))
 
 
-def drift_sql(
-    tiles_table: Any, baseline: Any, edges_table: Any, asked: Mapping[str, Any], run_query: Any
-) -> str:
+def drift_sql(tiles_table: Any, baseline: Any, edges_table: Any, asked: Mapping[str, Any], run_query: Any) -> str:
     """The query of a model of drift: a row a feature, segment and window.
 
     Args:
@@ -195,7 +192,7 @@ def _kinds(columns: Sequence[Any], features: Any, leave_out: Any, where: str) ->
             raise InvalidRequestError(
                 f"column '{name}' is neither a number nor a text",
                 where=where,
-                fix="make one of it in the model under it: a time as what has passed since another, a list as its length",
+                fix="leave it out, or make a number of it in the model under it: of a time what has passed since another",
             )
         found[name] = kind
     return found
@@ -245,8 +242,6 @@ def _state(relation: Any, run_query: Any) -> tuple[str | None, int | None]:
 
 
 def _at(relation: Any, version: int | None) -> exp.Query:
-    from sqlglot import parse_one
-
     pinned = "" if version is None else f" VERSION AS OF {version}"
     query = parse_one(f"SELECT * FROM {relation}{pinned}", dialect="spark")
     assert isinstance(query, exp.Select)

@@ -13,8 +13,8 @@ from sqlglot import exp, parse_one
 from penstock.monitoring.tiling import MOMENTS, Tiling, keys_of, tiles
 from penstock.monitoring.words import column, formula
 
-SOURCE = ("source", "source_version")
-"""The columns that say of which state of which table the tiles are: its Delta id and version."""
+STATE = ("run", "source", "source_version")
+"""The columns that say which run added a tile, from 1 on, and of which table it is: its Delta id and version."""
 
 
 def changed_rows(relation: str, first: int, last: int) -> exp.Select:
@@ -53,27 +53,29 @@ def difference(relation: str | exp.Query, tiling: Tiling, stored: str) -> exp.Se
     )
 
 
-def with_source(query: exp.Select, source: str | None, version: int | None) -> exp.Select:
-    """Tiles, and of which state of which table they are.
+def added(query: exp.Select, run: int, source: str | None = None, version: int | None = None) -> exp.Select:
+    """Tiles, and of which run they are and of which state of which table.
 
     Args:
         query: The tiles.
+        run: The number of the run.
         source: The id of the Delta table; None if it is none.
         version: Its version.
     """
     told = (
+        exp.cast(exp.Literal.number(run), "bigint"),
         exp.cast(exp.null() if source is None else exp.Literal.string(source), "text"),
         exp.cast(exp.null() if version is None else exp.Literal.number(version), "bigint"),
     )
-    named = [exp.alias_(value, name) for name, value in zip(SOURCE, told, strict=True)]
+    named = [exp.alias_(value, name) for name, value in zip(STATE, told, strict=True)]
     return exp.select("*", *named).from_(query.subquery("tiles"))
 
 
-def while_unchanged(query: exp.Select, stored: str, edges_id: str, rows: int) -> exp.Select:
-    """The query, empty once the stored tiles are not so many any more: another run has added them meanwhile."""
-    counted = exp.select(formula("COUNT(*)")).from_(exp.to_table(stored, dialect="spark"))
-    counted = counted.where(exp.column("edges_id").eq(edges_id))
-    return query.where(exp.EQ(this=counted.subquery(), expression=exp.Literal.number(rows)))
+def if_next(query: exp.Select, stored: str, edges_id: str, run: int) -> exp.Select:
+    """The query, but empty where the last run that added to the stored tiles is not the one before."""
+    last = exp.select(formula("COALESCE(MAX(run), 0)")).from_(exp.to_table(stored, dialect="spark"))
+    last = last.where(exp.column("edges_id").eq(edges_id))
+    return query.where(exp.EQ(this=last.subquery(), expression=exp.Literal.number(run - 1)))
 
 
 def training_rows(sets: dict[int, tuple[str, int]], columns: tuple[str, ...]) -> exp.Query:
@@ -85,7 +87,9 @@ def training_rows(sets: dict[int, tuple[str, int]], columns: tuple[str, ...]) ->
     """
     parts: list[exp.Query] = []
     for version, (table, state) in sets.items():
-        pinned = parse_one(f"SELECT * FROM {exp.to_table(table, dialect='spark').sql('spark')} VERSION AS OF {state}", dialect="spark")
+        pinned = parse_one(
+            f"SELECT * FROM {exp.to_table(table, dialect='spark').sql('spark')} VERSION AS OF {state}", dialect="spark"
+        )
         assert isinstance(pinned, exp.Select)
         told = exp.alias_(exp.cast(exp.Literal.number(version), "int"), "version")
         parts.append(exp.select(*map(column, columns), told).from_(pinned.subquery("pinned")))
