@@ -192,7 +192,7 @@ def _kinds(columns: Sequence[Any], features: Any, leave_out: Any, where: str) ->
             raise InvalidRequestError(
                 f"column '{name}' is neither a number nor a text",
                 where=where,
-                fix="leave it out, or make a number of it in the model under it: of a time what has passed since another",
+                fix="leave it out, or make a number of it in the model under it: of a time, what passed since another",
             )
         found[name] = kind
     return found

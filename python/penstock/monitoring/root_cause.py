@@ -1,4 +1,4 @@
-"""When and where a feature changed: the times between which its tiles differ most from those outside, and in which bins.
+"""When and where a feature changed: the times within which its tiles differ most from those outside, and the bins.
 
 What is compared is G, the likelihood ratio of the table of two samples (inside and outside) by bins. As many times are
 tried, the greatest G of them is large by chance, too; how large is found by putting the buckets in another order, in
@@ -127,7 +127,12 @@ def _g(table: Counts, starts: Counts, ends: Counts) -> Counts:
 
 def _parts(inside: Counts, total: Counts) -> Counts:
     """Half of what each bin adds to G: Σ O ln(O / E) over both sides; each is 0 or above after the rests cancel."""
-    from scipy.special import xlogy
+    import numpy as np
+
+    def xlogy(x: Counts, y: Counts) -> Counts:
+        """x ln y, and 0 where x is."""
+        result: Counts = x * np.log(np.where(x > 0, y, 1.0))
+        return result
 
     n = total.sum()
     m = inside.sum(axis=-1, keepdims=True)
