@@ -73,7 +73,10 @@ def tiles_sql(relation: Any, edges_table: Any, asked: Mapping[str, Any], built: 
         PenstockError: when what is asked for has no answer.
     """
     tiling = _tiling(edges_table, asked, run_query)
-    source, version = _state(relation, run_query)
+    id_, version = _state(relation, run_query)
+    # Tiles by other segments or buckets are not those of before: then, too, the difference is added.
+    counted = f"{tiling.bucket} of {tiling.time}, by {', '.join(tiling.segments) or 'nothing'}"
+    source = None if id_ is None else f"{id_}: {counted}"
     whole = _at(relation, version)
     if built is None:
         return _text(added(tiles(whole, tiling, "spark"), 1, source, version))

@@ -14,7 +14,7 @@ from penstock.monitoring.tiling import MOMENTS, Tiling, keys_of, tiles
 from penstock.monitoring.words import column, formula
 
 STATE = ("run", "source", "source_version")
-"""The columns that say which run added a tile, from 1 on, and of which table it is: its Delta id and version."""
+"""The columns that say which run added a tile, from 1 on, of which table and how it was counted, and its version."""
 
 
 def changed_rows(relation: str, first: int, last: int) -> exp.Select:
@@ -59,7 +59,7 @@ def added(query: exp.Select, run: int, source: str | None = None, version: int |
     Args:
         query: The tiles.
         run: The number of the run.
-        source: The id of the Delta table; None if it is none.
+        source: Which Delta table, and how it is counted; None if it is none.
         version: Its version.
     """
     told = (
