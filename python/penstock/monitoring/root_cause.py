@@ -81,7 +81,8 @@ def change(counts: Counts, *, shape: Shape = "split", permutations: int = 199, s
     g = _g(table, starts, ends)
     best = int(g.argmax())
     rng = np.random.default_rng(seed)
-    larger = sum(_g(rng.permutation(table), starts, ends).max() >= g[best] * (1 - 1e-12) for _ in range(permutations))
+    least = float(g[best]) * (1 - 1e-12)  # sums in another order round otherwise
+    larger = sum(float(_g(rng.permutation(table), starts, ends).max()) >= least for _ in range(permutations))
     start, end = int(starts[best]), int(ends[best])
     return Change(start, end, float(g[best]), (1 + larger) / (1 + permutations), _of_bins(table, start, end))
 
