@@ -23,6 +23,7 @@ PYTHON ?= python3
 #   the demo's own build runs its tests of performance, and tests/unit/monitoring has all of them on DuckDB.
 # - test_labels_table.py keeps a table up five times, test_logged_stream.py kills a Spark; the demo has such a table, and
 #   test_flywheel_record.py logs what is there already.
+# - test_tile_models.py builds tiles again after each of many changes; test_tiles.py has their SQL.
 # - test_readers.py reads each version of many tables; tests/unit/readers reads others.
 HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/servers/test_moved_champion.py \
   tests/training_sets/test_training_refresh.py tests/training_sets/test_leakage.py \
@@ -32,7 +33,7 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_spark_ml_plan.py tests/dbt/test_scored_models.py tests/unit/scoring/test_isolated.py \
   tests/spark/test_usage.py tests/spark/test_feature_schemas.py tests/spark/test_labels_table.py \
   tests/spark/test_logged_stream.py tests/spark/test_performance_on_spark.py \
-  tests/dbt/test_performance_tests.py
+  tests/dbt/test_performance_tests.py tests/dbt/test_tile_models.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict clean
 

@@ -17,7 +17,10 @@ _asked: dict[str, list[Mapping[str, Any]]] = {}
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions of `modules.penstock`, by name."""
     return {
+        "baseline_tiles": _of_tiles("baseline_sql"),
         "compile": compile_request,
+        "drift": _of_tiles("drift_sql"),
+        "edges": _of_tiles("edges_sql"),
         "labels": labels,
         "metric_view_comments": metric_view_comments,
         "performance": performance,
@@ -27,6 +30,7 @@ def functions() -> dict[str, Callable[..., Any]]:
         "skewed": skewed,
         "tail": tail,
         "tested_model": tested_model,
+        "tiles": _of_tiles("tiles_sql"),
     }
 
 
@@ -151,6 +155,21 @@ def skewed(relation: Any, *asked: Any) -> str:
         return skew.skewed(str(relation), *asked)
     except PenstockError as error:
         raise CompilationError(str(error)) from error
+
+
+def _of_tiles(name: str) -> Callable[..., str]:
+    """A function of `dbt_penstock.tiled`, whose user's errors become dbt's."""
+
+    def asked(*arguments: Any) -> str:
+        from dbt_penstock import tiled
+
+        try:
+            answer: str = getattr(tiled, name)(*arguments)
+        except PenstockError as error:
+            raise CompilationError(str(error)) from error
+        return answer
+
+    return asked
 
 
 def tail(name: str) -> str:
