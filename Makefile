@@ -35,7 +35,8 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_logged_stream.py tests/spark/test_performance_on_spark.py \
   tests/dbt/test_performance_tests.py tests/dbt/test_tile_models.py
 
-.PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict clean
+.PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict \
+  bench-monitoring clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -93,6 +94,9 @@ bench-training: setup .venv-peers/feast/.ready ## What training sets cost to run
 
 bench-predict: setup .venv-clients/torch/.ready ## What predict() costs, beside MLflow's spark_udf
 	PYTHONPATH=.venv-clients/torch $(BIN)/python -m benchmarks.predict $(ARGS)
+
+bench-monitoring: setup .venv-peers/nannyml/.ready .venv-peers/evidently/.ready ## What drift costs, beside NannyML and Evidently
+	$(BIN)/python -m benchmarks.monitoring $(ARGS)
 
 lock: ## Resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra demo --extra readers --extra engines --group dev --overrides overrides.txt --universal --python-version 3.11 \
