@@ -67,8 +67,8 @@ def compare(
     - `gain`: by how much the challenger loses less, the mean of the differences a row; `se`, its standard error; `z`
       and the two-sided `p` of the normal distribution for one look at this number of rows.
     - `always_valid_p`, `gain_low`, `gain_high`: the same for any number of looks: see `always_valid`.
-    - `better`, `worse`: rows that the challenger alone has right, or wrong, at the threshold, and `mcnemar_p`; of
-      scores that are no probabilities NULL. So are `champion_ece` and `challenger_ece`, the expected calibration errors.
+    - `better`, `worse`: rows that the challenger alone has right, or wrong, at the threshold, and `mcnemar_p`;
+      `champion_ece`, `challenger_ece`: the expected calibration errors. Of scores that are no probabilities NULL.
 
     Args:
         scored: The rows.
