@@ -17,13 +17,16 @@ PYTHON ?= python3
 #   tests/unit/scoring/test_incremental.py have its SQL. test_streaming.py kills a Spark and starts another.
 # - tests/spark/test_usage.py asks Spark two dozen times; tests/servers/test_usage_by_user.py has what is counted.
 # - test_feature_schemas.py widens columns of many types; test_flywheel_record.py logs features.
+# - test_gate_refusals.py decides two dozen times; test_gates.py goes through a gate and back, and
+#   tests/unit/monitoring/test_gate_definition.py has the conditions. test_ledger.py logs predictions for three days.
 # - test_readers.py reads each version of many tables; tests/unit/readers reads others.
 HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/servers/test_moved_champion.py \
   tests/training_sets/test_training_refresh.py tests/training_sets/test_leakage.py tests/spark/test_upkeep.py \
   tests/spark/test_readers.py tests/spark/test_model_functions.py tests/spark/test_isolated_models.py \
   tests/spark/test_spark_ml.py tests/spark/test_broken_models.py tests/spark/test_streaming.py \
   tests/spark/test_spark_ml_plan.py tests/dbt/test_scored_models.py tests/unit/scoring/test_isolated.py \
-  tests/spark/test_usage.py tests/spark/test_feature_schemas.py
+  tests/spark/test_usage.py tests/spark/test_feature_schemas.py \
+  tests/spark/test_gate_refusals.py tests/spark/test_ledger.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict clean
 

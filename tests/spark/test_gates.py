@@ -1,4 +1,4 @@
-"""A better version goes through its gate and back again; docs/gates.md tells how. test_gate_refusals.py has the rest."""
+"""A better version goes through its gate and back again; docs/gates.md tells how. test_gate_refusals.py has more."""
 
 from __future__ import annotations
 

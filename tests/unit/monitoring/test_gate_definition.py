@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 from penstock.errors import InvalidDefinitionError, PenstockError
 from penstock.monitoring.gate_conditions import conditions_of
@@ -119,6 +123,16 @@ def test_approval_is_of_whoever_is_named() -> None:
     for approval, by, passes in (("required", None, False), ("required", "bob", True), (["ada"], "bob", False)):
         assert met(parsed(approval=approval), by=by)["approval"] is passes
     assert met(parsed(approval=["ada", "bob"]), by="bob")["approval"]
+
+
+def test_what_the_page_declares_is_a_gate() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "gates.md").read_text()
+    [text] = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    [node] = yaml.safe_load(text)["models"]
+    gate = parse_gate(gate_in(node["config"]["meta"]), model=node["name"], where="docs/gates.md")
+    assert (gate.model, gate.slices, gate.max_ece) == ("arrival_delay", ("carrier", "origin"), 0.05)
+    keys = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", page, re.M))))
+    assert keys >= {field.name for field in fields(Gate)} - {"max_ece"}, "each key is told of"
 
 
 def moves(*told: int | str) -> list[Move]:
