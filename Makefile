@@ -7,7 +7,9 @@ PYTHON ?= python3
 #   test_thrift.py and test_logins.py have the server itself.
 # - test_training_refresh.py makes eight builds; tests/unit/training_sets/test_refresh.py has the SQL of a refresh.
 # - test_leakage.py builds sets that leak; tests/unit/training_sets has each of its tests on DuckDB.
-# - test_upkeep.py looks into every table of the demo, often; test_training_records.py maintains pinned versions, too.
+# - test_upkeep.py looks into every table of the demo, often; tests/unit/test_maintenance.py has what it is asked.
+# - test_training_records.py builds, rebuilds and maintains in eight processes; tests/unit/training_sets/test_record.py
+#   and test_refresh.py have what a table says of itself.
 # - test_model_functions.py logs a dozen models; test_scoring.py and tests/unit/scoring have what most functions do.
 # - test_isolated_models.py makes environments, and test_isolated.py starts a process for each of many models.
 # - test_spark_ml.py trains and logs pipelines of Spark ML; test_spark_ml_plan.py has their expressions.
@@ -19,13 +21,17 @@ PYTHON ?= python3
 # - test_feature_schemas.py widens columns of many types; test_flywheel_record.py logs features.
 # - test_gate_refusals.py decides two dozen times; test_gates.py goes through a gate and back, and
 #   tests/unit/monitoring/test_gate_definition.py has the conditions. test_ledger.py logs predictions for three days.
+# - test_labels_table.py keeps a table up five times, test_logged_stream.py kills a Spark; the demo has such a table, and
+#   test_flywheel_record.py logs what is there already.
 # - test_readers.py reads each version of many tables; tests/unit/readers reads others.
 HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/servers/test_moved_champion.py \
-  tests/training_sets/test_training_refresh.py tests/training_sets/test_leakage.py tests/spark/test_upkeep.py \
+  tests/training_sets/test_training_refresh.py tests/training_sets/test_leakage.py \
+  tests/training_sets/test_training_records.py tests/spark/test_upkeep.py \
   tests/spark/test_readers.py tests/spark/test_model_functions.py tests/spark/test_isolated_models.py \
   tests/spark/test_spark_ml.py tests/spark/test_broken_models.py tests/spark/test_streaming.py \
   tests/spark/test_spark_ml_plan.py tests/dbt/test_scored_models.py tests/unit/scoring/test_isolated.py \
-  tests/spark/test_usage.py tests/spark/test_feature_schemas.py \
+  tests/spark/test_usage.py tests/spark/test_feature_schemas.py tests/spark/test_labels_table.py \
+  tests/spark/test_logged_stream.py \
   tests/spark/test_gate_refusals.py tests/spark/test_ledger.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict clean

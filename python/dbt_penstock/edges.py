@@ -22,11 +22,12 @@ _NEEDED = ("spine", "at", "entities", "features")
 
 def add_edges(manifest: Any) -> None:
     """Add the edges to every node with requests, and remember the project's functions for the session."""
-    from dbt_penstock import functions, gates, generated_tests, session
+    from dbt_penstock import functions, gates, generated_tests, logged, session
 
     session.remember_functions([function.to_dict() for function in manifest.functions.values()])
     gates.check(manifest.nodes.values())
     declaring = functions.check(manifest.nodes.values())
+    logged.check(manifest.nodes.values())
     asking = [node for node in manifest.nodes.values() if _asks(node)]
     if not asking:
         return

@@ -45,20 +45,11 @@ def synced(node: Any) -> Iterator[None]:
     declared = declared_in(node.config.meta)
     if declared is None:
         return
-    from dbt_penstock import session
-    from penstock.engines.python_models import run_model
-    from penstock.engines.spark import running_session
+    from dbt_penstock import where_spark_is
 
     asked = {"model": node.name, "declared_by": node.unique_id, "where": node.original_file_path}
-    code = (
+    where_spark_is.run(
         "from penstock.registry.sync import sync\n"
-        f"import json\nsync(spark, json.loads({json.dumps(declared)!r}), **{asked!r})\n"
+        f"import json\nsync(spark, json.loads({json.dumps(declared)!r}), **{asked!r})\n",
+        node,
     )
-    server = session.server()
-    try:
-        if server is not None:
-            server.run_python_model(code, name=node.name, file=node.original_file_path, settings={})
-        else:
-            run_model(running_session(), code, name=node.name, file=node.original_file_path)
-    except PenstockError as error:
-        raise DbtRuntimeError(str(error)) from error

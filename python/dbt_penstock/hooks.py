@@ -6,8 +6,8 @@
 4. What Spark raises for a statement becomes one message.
 5. Python models run in that session or in that server (`submission_method: session`).
 6. An interrupted build ends at once.
-7. A model that is a training set writes what it was made from into its table, and one that declares SQL functions of
-   models makes them.
+7. A model that is a training set writes what it was made from into its table, one that declares SQL functions of models
+   makes them, and one whose rows belong to the record logs them.
 8. What a node asks of models is counted as its own, and written when dbt's command ends.
 """
 
@@ -143,9 +143,9 @@ def _write_records_and_functions(runner: Any) -> None:
 
     @wraps(original)
     def with_record(self: Any, model: Any, manifest: Any) -> Any:
-        from dbt_penstock import functions, records
+        from dbt_penstock import functions, logged, records
 
-        with functions.synced(model), records.written(model, manifest, self.adapter):
+        with logged.logged(model), functions.synced(model), records.written(model, manifest, self.adapter):
             return original(self, model, manifest)
 
     runner.execute = with_record

@@ -18,6 +18,7 @@ def functions() -> dict[str, Callable[..., Any]]:
     """The functions of `modules.penstock`, by name."""
     return {
         "compile": compile_request,
+        "labels": labels,
         "metric_view_comments": metric_view_comments,
         "rows_of_spine": rows_of_spine,
         "scored": scored,
@@ -54,6 +55,21 @@ def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any], node_i
 def training_sets_asked(node_id: str) -> list[Mapping[str, Any]]:
     """The training sets that a node asked for when it was compiled, their spines as dbt resolved them."""
     return _asked.get(node_id, [])
+
+
+def labels(kind: str, horizon: str, window: str | None, model: str | None, built: str | None, run_query: Any) -> str:
+    """The query of the macro `penstock.labels`.
+
+    Raises:
+        CompilationError: with the message of the user's error.
+    """
+    from dbt_penstock import labels
+    from penstock.monitoring.labels import Labels
+
+    try:
+        return labels.labels(Labels(kind, horizon, window, model=model), built, run_query)
+    except PenstockError as error:
+        raise CompilationError(str(error)) from error
 
 
 def metric_view_comments(meta: Mapping[str, Any], graph: Mapping[str, Any]) -> dict[str, str]:

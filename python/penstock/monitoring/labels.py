@@ -15,7 +15,7 @@ from sqlglot import exp, parse_one
 
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.ids import entity_sql
-from penstock.monitoring.record_tables import FEEDBACK, PREDICTIONS, SHADOW
+from penstock.monitoring.record_tables import FEEDBACK, PREDICTIONS, SHADOW, Table
 from penstock.semantic.durations import parse_duration
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -80,11 +80,7 @@ def labels_sql(labels: Labels) -> str:
     """
     age = "UNIX_MICROS(as_of) - UNIX_MICROS(p.at)"
     query = (
-        _with_attributed(exp.select(), labels)
-        .with_(
-            "latest",
-            _sql(f"SELECT prediction_id, MAX_BY({_WON}, {_ORDER}) AS won FROM attributed GROUP BY prediction_id"),
-        )
+        _with_labels(exp.select(), labels)
         .select(
             "p.prediction_id",
             "won.value AS label",
@@ -124,25 +120,122 @@ def aside_sql(labels: Labels) -> str:
     return query.sql("spark", pretty=True)
 
 
+@dataclass(frozen=True)
+class Versions:
+    """The Delta versions of what labels are made from.
+
+    Attributes:
+        predictions: Of `ml.predictions`.
+        feedback: Of `ml.feedback`.
+    """
+
+    predictions: int
+    feedback: int
+
+
+def labels_table_sql(labels: Labels, now: Versions, built: Versions | None = None) -> str:
+    """The query of a table of labels: one row a prediction, with the label that it has, and what it was.
+
+    Its columns are those of the prediction (`prediction_id`, `at`, `entity`, `model`, `version`, `role`, `prediction`,
+    `class`); `label`, `label_class`, `event_at`, `arrived_at` and `skewed` as `labels_sql` has them; `final_at`, the
+    time from which on the label is final; and the `Versions` that it was made from.
+
+    Args:
+        labels: Which.
+        now: The state of the tables that is read.
+        built: The state that a built table was made from; then the rows of those entities alone come of which something
+            arrived since then, since no other label can differ.
+
+    Raises:
+        InvalidRequestError: when the horizon or the window is no fixed length of time.
+    """
+    query = (
+        _with_labels(exp.select(), labels, now, built)
+        .select(
+            *_sql_list("p.prediction_id, p.at, p.entity, p.model, p.version, p.role, p.prediction, p.class"),
+            "won.value AS label",
+            "won.class AS label_class",
+            "won.event_at AS event_at",
+            "won.arrived_at AS arrived_at",
+            _sql("won.event_at < p.at AS skewed"),
+            _sql(f"TIMESTAMP_MICROS(UNIX_MICROS(p.at) + {labels.horizon_us}) AS final_at"),
+            _sql(f"CAST({now.predictions} AS BIGINT) AS predictions_version"),
+            _sql(f"CAST({now.feedback} AS BIGINT) AS feedback_version"),
+        )
+        .from_("predictions AS p")
+        .join("latest", using="prediction_id", join_type="left")
+    )
+    return query.sql("spark", pretty=True)
+
+
 _WON = "STRUCT(value, class, event_at, arrived_at)"
 _ATTRIBUTED = "p.prediction_id, f.feedback_id, f.value, f.class, f.event_at, f.arrived_at"
 
 
-def _with_attributed(query: exp.Select, labels: Labels) -> exp.Select:
+def _with_labels(
+    query: exp.Select, labels: Labels, now: Versions | None = None, built: Versions | None = None
+) -> exp.Select:
+    """A query with what was predicted, and of each prediction that has a label the feedback that it is."""
+    latest = _sql(f"SELECT prediction_id, MAX_BY({_WON}, {_ORDER}) AS won FROM attributed GROUP BY prediction_id")
+    return _with_attributed(query, labels, now, built).with_("latest", latest)
+
+
+def _with_attributed(
+    query: exp.Select, labels: Labels, now: Versions | None = None, built: Versions | None = None
+) -> exp.Select:
     """A query with what had arrived (`feedback`), what was predicted, and which of one is about which of the other."""
-    predictions = exp.select("*", _sql(f"{entity_sql('entity')} AS keys"), exp.alias_(labels.instant, "as_of"))
-    predictions = predictions.from_(PREDICTIONS.name).where(exp.column("at") <= labels.instant)
+    keys = f"{entity_sql('entity')} AS keys"
+    if now is None:
+        predictions = _from(PREDICTIONS, keys).select(exp.alias_(labels.instant, "as_of"))
+        predictions = predictions.where(exp.column("at") <= labels.instant)
+        feedback = _from(FEEDBACK, keys).where(exp.column("arrived_at") <= labels.instant)
+    else:
+        # No clock decides here: what a clock lets in later is told by no version.
+        predictions = _from(PREDICTIONS, keys, now.predictions)
+        feedback = _from(FEEDBACK, keys, now.feedback)
+    feedback = feedback.where(exp.column("kind").eq(labels.kind))
     if labels.model is not None:
         predictions = predictions.where(exp.column("model").eq(labels.model))
-    feedback = exp.select("*", _sql(f"{entity_sql('entity')} AS keys")).from_(FEEDBACK.name)
-    feedback = feedback.where(exp.column("arrived_at") <= labels.instant, exp.column("kind").eq(labels.kind))
     named = exp.select(*_sql_list(_ATTRIBUTED)).from_("feedback AS f")
     named = named.join("predictions AS p", on="p.prediction_id = f.prediction_id")
+    if now is not None and built is not None:  # the others of an entity share what is about it
+        query = query.with_("predicted", predictions).with_("changed", _changed(now, built))
+        predictions = exp.select("*").from_("predicted").join("changed", using="keys", join_type="left semi")
     return (
         query.with_("predictions", predictions)
         .with_("feedback", feedback)
         .with_("attributed", exp.union(named, _last_touch(labels), distinct=False))
     )
+
+
+def _changed(now: Versions, built: Versions) -> exp.Query:
+    """The entities of which a prediction or feedback came between two states: of what is named, those of its name."""
+    came = {
+        table.name: f"(SELECT * FROM TABLE_CHANGES('{table.name}', {since + 1}, {until}))"
+        if until > since
+        else f"(SELECT * FROM {table.name} WHERE FALSE)"
+        for table, since, until in (
+            (PREDICTIONS, built.predictions, now.predictions),
+            (FEEDBACK, built.feedback, now.feedback),
+        )
+    }
+    keys = entity_sql("entity")
+    named = f"SELECT prediction_id FROM {came[FEEDBACK.name]} WHERE NOT prediction_id IS NULL"
+    query = _sql(
+        f"SELECT {keys} AS keys FROM {came[PREDICTIONS.name]}"
+        f" UNION SELECT {keys} FROM {came[FEEDBACK.name]} WHERE prediction_id IS NULL"
+        f" UNION SELECT keys FROM predicted LEFT SEMI JOIN ({named}) AS named USING (prediction_id)"
+    )
+    assert isinstance(query, exp.Query)
+    return query
+
+
+def _from(table: Table, more: str, version: int | None = None) -> exp.Select:
+    """All columns of a table in some state, and one more."""
+    state = "" if version is None else f" VERSION AS OF {version}"
+    query = _sql(f"SELECT *, {more} FROM {table.name}{state}")
+    assert isinstance(query, exp.Select)
+    return query
 
 
 def _last_touch(labels: Labels) -> exp.Select:

@@ -174,5 +174,6 @@ def _statement(table: Table) -> str:
     return (
         f"CREATE TABLE IF NOT EXISTS {table.name} ({columns}) USING DELTA CLUSTER BY ({quoted(table.time)})"
         f" COMMENT {literal(table.comment)}"
-        " TBLPROPERTIES ('delta.appendOnly' = 'true', 'delta.enableTypeWidening' = 'true')"
+        " TBLPROPERTIES ('delta.appendOnly' = 'true', 'delta.enableTypeWidening' = 'true',"
+        " 'delta.enableChangeDataFeed' = 'true')"
     )
