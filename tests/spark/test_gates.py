@@ -83,5 +83,5 @@ def test_a_better_version_goes_live_by_its_gate_and_back(spark: SparkSession) ->
     *imports, back = python.strip().splitlines()
     exec("\n".join([*(line for line in imports if line.startswith("from ")), back]), {"spark": spark, "gate": declared})
     assert (scores(spark, "gated"), mirrored("gated")) == (before, 1)
-    [sql] = re.findall(r"```sql\n(.*?)```", PAGE, re.S)
+    [sql] = re.findall(r"```\n(SELECT.*?)```", PAGE, re.S)
     assert {each["name"] for each in spark.sql(sql).collect()} == {each.name for each in decision.conditions}
