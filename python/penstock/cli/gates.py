@@ -106,5 +106,19 @@ def ledger(model: str, target: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(of_rows(found))
         return
-    view = {name: found.column(name).to_pylist() for name in found.column_names if name != "gate_id"}
+    rows = found.to_pylist()
+    view: dict[str, list[Any]] = {name: [each[name] for each in rows] for name in ("moved_at", "version", "before")}
+    # The id of a gate is long, and its start tells it apart.
+    view["reason"] = [f"gate {each['gate_id'][:8]}" if each["gate_id"] else each["reason"] for each in rows]
+    view |= {name: [_with_bounds(each, name) for each in rows] for name in ("promised", "realised")}
+    view |= {"rows": [each["compared"] for each in rows], "how": [each["how"] or "" for each in rows]}
     show.console().print(show.columns(view))
+
+
+def _with_bounds(row: dict[str, Any], name: str) -> str:
+    """`0.094 (0.0689 to 0.1191)`; nothing where there is no gain."""
+    value, low, high = (row[f"{name}{bound}"] for bound in ("", "_low", "_high"))
+    if value is None:
+        return ""
+    bounds = "" if low is None else f" ({show.cell(low)} to {show.cell(high)})"
+    return f"{show.cell(value)}{bounds}"

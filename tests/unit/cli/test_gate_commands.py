@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 
 from penstock.cli import command_line
 from penstock.monitoring.gates import Decision
+from penstock.monitoring.ledger import COLUMNS
 from penstock.project import Project
 from penstock.project_gates import Gates
 
@@ -102,3 +104,18 @@ def test_a_refusal_is_shown_with_its_conditions_and_ends_with_1(
     assert done.stdout.endswith("gate g1: refused\n")
     monkeypatch.setattr(Gates, "decide", lambda *_, **__: Decision(row | {"verdict": "passed"}))
     assert run("gate", "delay").exit_code == 0
+
+
+def test_a_ledger_is_shown_with_the_bounds_of_each_gain(
+    project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = dict.fromkeys(COLUMNS)
+    gained = {"promised": 0.094, "promised_low": 0.069, "promised_high": 0.119, "realised": 0.05, "compared": 812}
+    rows = [
+        empty | {"version": 1, "reason": "first version"},
+        empty | gained | {"version": 2, "before": 1, "reason": "gate e4d0694c-6a9f", "gate_id": "e4d0694c-6a9f"},
+    ]
+    monkeypatch.setattr(Gates, "ledger", lambda *_: pa.Table.from_pylist(rows))
+    shown = [" ".join(line.split()) for line in run("ledger", "delay").stdout.splitlines()]
+    assert "NULL 1 NULL first version NULL" in shown
+    assert "NULL 2 1 gate e4d0694c 0.094 (0.069 to 0.119) 0.05 812" in shown
