@@ -1,6 +1,6 @@
 """Tests of a mean that stay right however often, and whenever, somebody looks: as rows come in, and until it suits.
 
-A p-value of a fixed number of rows is below 0.05 in one case of twenty if it is looked at once, and in one of four if
+A p-value of a fixed number of rows is below 0.05 in one case of twenty if it is looked at once, and in three of ten if
 it is looked at thirty times. Those here are below alpha in a share alpha of all cases at most, at all looks together.
 
 The evidence is the mixture likelihood ratio of a normal mean (Johari, Koomen, Pekelis and Walsh, "Peeking at A/B
