@@ -1,4 +1,4 @@
-"""Champion beside challenger on Spark is what DuckDB says, which tests/unit/monitoring compares with other libraries."""
+"""Champion beside challenger on Spark is what DuckDB says; tests/unit/monitoring compares that with other libraries."""
 
 from __future__ import annotations
 
