@@ -20,8 +20,11 @@ def functions() -> dict[str, Callable[..., Any]]:
         "compile": compile_request,
         "labels": labels,
         "metric_view_comments": metric_view_comments,
+        "performance": performance,
+        "protected_columns": protected_columns,
         "rows_of_spine": rows_of_spine,
         "scored": scored,
+        "skewed": skewed,
         "tail": tail,
         "tested_model": tested_model,
     }
@@ -89,6 +92,27 @@ def metric_view_comments(meta: Mapping[str, Any], graph: Mapping[str, Any]) -> d
     return comments
 
 
+def performance(asked: str, relation: Any, arguments: Mapping[str, Any], dialect: str) -> str:
+    """The query of a macro or a test of performance; see `dbt_penstock.performance.sql`.
+
+    Raises:
+        CompilationError: with the message of the user's error.
+    """
+    from dbt_penstock import performance
+
+    try:
+        return performance.sql(asked, str(relation), arguments, dialect)  # type: ignore[arg-type]
+    except PenstockError as error:
+        raise CompilationError(str(error)) from error
+
+
+def protected_columns(relation: Any, graph: Mapping[str, Any]) -> list[str]:
+    """The columns of a relation that its YAML tags as protected."""
+    from dbt_penstock import performance
+
+    return performance.protected_columns(str(relation), graph)
+
+
 def rows_of_spine(relation: str, run_query: Any) -> str:
     """The query of the data test of a training set's rows.
 
@@ -111,6 +135,20 @@ def scored(*asked: Any) -> str:
 
     try:
         return scored.scored(*asked)
+    except PenstockError as error:
+        raise CompilationError(str(error)) from error
+
+
+def skewed(relation: Any, *asked: Any) -> str:
+    """The query of the data test `same_as_seen`; its other arguments are those of `dbt_penstock.skew.skewed`.
+
+    Raises:
+        CompilationError: with the message of the user's error.
+    """
+    from dbt_penstock import skew
+
+    try:
+        return skew.skewed(str(relation), *asked)
     except PenstockError as error:
         raise CompilationError(str(error)) from error
 

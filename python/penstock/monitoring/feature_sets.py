@@ -67,6 +67,11 @@ def declare_features(spark: Any, feature_set: str, features: Mapping[str, str]) 
     return schema if schema.version else _record(spark, feature_set, FeatureSchema(1, wanted))
 
 
+def is_declared(spark: Any, feature_set: str) -> bool:
+    """Whether a feature set has a schema."""
+    return _newest(spark, feature_set).version > 0
+
+
 def schema_of(spark: Any, feature_set: str) -> FeatureSchema:
     """The newest schema of a feature set.
 

@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from penstock.errors import InvalidDefinitionError, nearest
+from penstock.monitoring.feature_sets import declare_features, is_declared
 from penstock.monitoring.log import log_features, log_feedback, log_predictions
+from penstock.monitoring.record_tables import SEEN
 
 _TABLES: Mapping[str, Callable[..., int]] = {"predictions": log_predictions, "feedback": log_feedback}
 _FEATURES = "features."
+_NO_FEATURES = frozenset(each.name for each in SEEN)
 
 
 def log_of(meta: Mapping[str, Any] | None, *, where: str) -> str | None:
@@ -43,6 +46,8 @@ def log_of(meta: Mapping[str, Any] | None, *, where: str) -> str | None:
 def log_relation(spark: Any, relation: str, table: str) -> int:
     """Add the rows of a relation, whose columns are those of the table, to the record.
 
+    A feature set that nobody has declared gets the schema of the relation.
+
     Args:
         spark: A session.
         relation: Its name.
@@ -57,4 +62,8 @@ def log_relation(spark: Any, relation: str, table: str) -> int:
     rows = spark.table(relation)
     if table in _TABLES:
         return _TABLES[table](spark, rows)
-    return log_features(spark, table.removeprefix(_FEATURES), rows)
+    feature_set = table.removeprefix(_FEATURES)
+    if not is_declared(spark, feature_set):
+        features = {name: type for name, type in rows.dtypes if name.lower() not in _NO_FEATURES}
+        declare_features(spark, feature_set, features)
+    return log_features(spark, feature_set, rows)

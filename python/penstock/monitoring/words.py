@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import get_args
 
@@ -58,6 +58,42 @@ def source(relation: str | exp.Query, dialect: Dialect) -> exp.Expr:
     if isinstance(relation, str):
         return exp.to_table(relation, dialect=dialect)
     return relation.copy().subquery("given")
+
+
+def named(columns: Mapping[str, exp.Expr | str]) -> list[exp.Expr]:
+    """Columns under these names; a text is a formula of ours."""
+    values = {name: formula(value) if isinstance(value, str) else value for name, value in columns.items()}
+    return [exp.alias_(value, name, copy=False) for name, value in values.items()]
+
+
+def inside(query: exp.Query) -> exp.Expr:
+    """A query of ours to read from, which is not used elsewhere."""
+    return query.subquery("step", copy=False)
+
+
+def extended(query: exp.Query | str, columns: Mapping[str, exp.Expr | str]) -> exp.Select:
+    """All columns of a query of ours, or of a step by its name, and further ones over them.
+
+    Example:
+        >>> extended("rows", {"twice": "2e0 * w"}).sql()
+        'SELECT *, 2e0 * w AS twice FROM rows'
+    """
+    read = query if isinstance(query, str) else inside(query)
+    return exp.select("*", *named(columns), copy=False).from_(read, copy=False)
+
+
+def totals(query: exp.Query | str, by: Sequence[str], columns: Mapping[str, exp.Expr | str]) -> exp.Select:
+    """Aggregates over a query of ours, or a step by its name, one row for each value of the columns `by`."""
+    read = query if isinstance(query, str) else inside(query)
+    answer = exp.select(*by, *named(columns), copy=False).from_(read, copy=False)
+    return answer.group_by(*by, copy=False) if by else answer
+
+
+def steps(query: exp.Select, queries: Mapping[str, exp.Query]) -> exp.Select:
+    """A query of ours over steps by their names, each of which may read those before."""
+    for name, step in queries.items():
+        query = query.with_(name, step, copy=False)
+    return query
 
 
 def window(function: str, by: Sequence[str], order: exp.Expr | None = None) -> exp.Expr:

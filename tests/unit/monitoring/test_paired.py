@@ -18,8 +18,10 @@ from statsmodels.stats.contingency_tables import mcnemar
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.always_valid import always_valid_p, always_valid_width
 from penstock.monitoring.auc import areas
+from penstock.monitoring.calibration import calibration
 from penstock.monitoring.mcnemar import mcnemar_p
 from penstock.monitoring.paired import COLUMNS, Scored, compare
+from penstock.monitoring.scores import Scores
 from penstock.scoring.linear.engines_sql import double
 
 ROWS = "rows_of_test"
@@ -126,6 +128,13 @@ def test_areas_are_those_of_scikit_learn(seed: int) -> None:
     assert alone["challenger_auc"] == pytest.approx(metrics.roc_auc_score(only.label, only.challenger), rel=1e-12)
     [one] = run(areas(Scored(ROWS), "duckdb"), frame.assign(label=1.0))
     assert one["challenger_auc"] is None, "all labels are 1"
+
+
+def test_the_calibration_error_is_that_of_calibration() -> None:
+    frame = world(9, 2000)
+    [row] = run(compare(Scored(ROWS, champion=None), "duckdb", loss_name="log_loss"), frame)
+    [other] = run(calibration(Scores(ROWS, score="challenger"), "duckdb"), frame)
+    assert row["challenger_ece"] == pytest.approx(other["ece"], rel=1e-12)
 
 
 def test_without_a_champion_only_the_challenger_is_judged() -> None:
