@@ -19,12 +19,17 @@ PYTHON ?= python3
 #   tests/unit/scoring/test_incremental.py have its SQL. test_streaming.py kills a Spark and starts another.
 # - tests/spark/test_usage.py asks Spark two dozen times; tests/servers/test_usage_by_user.py has what is counted.
 # - test_feature_schemas.py widens columns of many types; test_flywheel_record.py logs features.
+# - test_gate_refusals.py decides two dozen times; test_gates.py goes through a gate and back, and
+#   tests/unit/monitoring/test_gate_definition.py has the conditions. test_ledger.py logs predictions for three days, and
+#   test_paired_on_spark.py has long expressions; tests/unit/monitoring/test_paired.py has them on DuckDB.
 # - test_performance_on_spark.py plans two dozen long queries, and test_performance_tests.py asks the demo for more than it has;
 #   the demo's own build runs its tests of performance, and tests/unit/monitoring has all of them on DuckDB.
 # - test_labels_table.py keeps a table up five times, test_logged_stream.py kills a Spark; the demo has such a table, and
 #   test_flywheel_record.py logs what is there already.
 # - test_tile_models.py builds tiles again after each of many changes; test_tiles.py has their SQL.
 # - test_readers.py reads each version of many tables; tests/unit/readers reads others.
+# - test_tiles_on_spark.py has on Spark what tests/unit/monitoring has of tiles on DuckDB; the demo builds some.
+# - test_semantic_metricflow.py asks MetricFlow 260 questions; test_semantic_random.py asks it others.
 HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/servers/test_moved_champion.py \
   tests/training_sets/test_training_refresh.py tests/training_sets/test_leakage.py \
   tests/training_sets/test_training_records.py tests/spark/test_upkeep.py \
@@ -33,7 +38,9 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_spark_ml_plan.py tests/dbt/test_scored_models.py tests/unit/scoring/test_isolated.py \
   tests/spark/test_usage.py tests/spark/test_feature_schemas.py tests/spark/test_labels_table.py \
   tests/spark/test_logged_stream.py tests/spark/test_performance_on_spark.py \
-  tests/dbt/test_performance_tests.py tests/dbt/test_tile_models.py
+  tests/dbt/test_performance_tests.py tests/dbt/test_tile_models.py tests/spark/test_tiles_on_spark.py \
+  tests/spark/test_gate_refusals.py tests/spark/test_ledger.py tests/spark/test_paired_on_spark.py \
+  tests/unit/semantic/test_semantic_metricflow.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict \
   bench-monitoring clean

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from penstock.engines.price import Priced
     from penstock.manifest.model import SemanticManifest
     from penstock.profile import Target
+    from penstock.project_gates import Gates
     from penstock.project_training import TrainingSets
     from penstock.readers import TrainingSetReader
     from penstock.registry.sync import Synced
@@ -169,7 +170,12 @@ class Project:
             raise EnvironmentProblem(f"it is no JSON: {error}", where=str(path), fix="dbt parse") from error
 
     def _manifest_path(self) -> Path:
-        return self.folder / os.environ.get("DBT_TARGET_PATH", "target") / "manifest.json"
+        return self.target_folder / "manifest.json"
+
+    @property
+    def target_folder(self) -> Path:
+        """Where dbt puts its artifacts."""
+        return self.folder / os.environ.get("DBT_TARGET_PATH", "target")
 
     @cached_property
     def definitions(self) -> SemanticManifest:
@@ -259,6 +265,13 @@ class Project:
         from penstock.project_training import TrainingSets
 
         return TrainingSets(self, self._doing)
+
+    @cached_property
+    def gates(self) -> Gates:
+        """The gates of the project's models: decide, promote, go back."""
+        from penstock.project_gates import Gates
+
+        return Gates(self, self._doing)
 
     def metric_views(self) -> dict[str, list[MetricInViews]]:
         """For each semantic model with metrics, which of them metric views have, and which none can have."""

@@ -221,7 +221,8 @@ def conflict(row: Row, request: pytest.FixtureRequest) -> Outcome:
     "a version that never was", "no SQL", "an unknown table", "an unknown column", "an unknown function",
     "an unknown model", "a missing argument", "an unknown argument", "an argument of another type",
     "an argument that cannot be cast",
-    "too many arguments", "a function fails", "a missing file",
+    "too many arguments", "a model without a gate", "a promotion of no version", "nothing to go back to",
+    "a function fails", "a missing file",
 )  # fmt: skip
 def in_spark(row: Row, request: pytest.FixtureRequest) -> Outcome:
     return request.getfixturevalue("commands").run(*row.arguments())

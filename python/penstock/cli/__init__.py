@@ -53,6 +53,7 @@ def command_line() -> click.Group:
         doctor,
         explain,
         functions,
+        gates,
         lists,
         maintain,
         metric_views,
@@ -72,7 +73,8 @@ def command_line() -> click.Group:
     asking = (metrics.query, metrics.compile_, metrics.list_, metric_views.metric_views, sql.sql)
     telling = (explain.explain, predict.predict, validate.validate, doctor.doctor, package_path.package_path)
     doing = (serve.serve, serve.add_user, training.training, functions.functions, maintain.maintain, demo.demo)
-    for command in (*asking, *telling, *doing):
+    deciding = (gates.gate, gates.promote, gates.rollback, gates.ledger)
+    for command in (*asking, *telling, *doing, *deciding):
         _penstock.add_command(command)
     return _penstock
 

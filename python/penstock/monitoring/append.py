@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import sleep
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock.errors import EnvironmentProblem, InvalidRequestError, PenstockError
 from penstock.monitoring.ids import entity_sql
@@ -14,6 +14,7 @@ from penstock.monitoring.incoming import UNFIT
 from penstock.monitoring.record_tables import Column, Table
 from penstock.scoring.functions import quoted
 
+Done = TypeVar("Done")
 # Of writers at once one commits each time, so that many tries serve many writers.
 _TRIES = 30
 _JSON = "MAP('timestampFormat', 'yyyy-MM-dd HH:mm:ss.SSSSSS')"  # by default it cuts microseconds off
@@ -83,7 +84,7 @@ def append_new(
         batch.unpersist()
 
 
-def retried(table: str, action: Callable[[], int]) -> int:
+def retried(table: str, action: Callable[[], Done]) -> Done:
     """Do something to a table again, as long as other writers come between."""
     from delta import exceptions as told
 

@@ -68,8 +68,8 @@ def chi2_sf(x: exp.Expr, df: exp.Expr, dialect: Dialect) -> exp.Expr:
     terms = formula("CAST(FLOOR(:df / 2e0) AS BIGINT)", df=df)
     first = formula("k + CASE WHEN :df % 2 = 1 THEN 5e-1 ELSE 0e0 END", df=df)
     values = each(numbers_to(terms, dialect), "k", first, dialect)
-    log_gamma = _log_gamma(exp.column("z"))
-    term = formula("EXP((z - 1e0) * (LN(:x) - :ln2) - :x / 2e0 - :rest)", x=x, ln2=math.log(2), rest=log_gamma)
+    rest = log_gamma(exp.column("z"))
+    term = formula("EXP((z - 1e0) * (LN(:x) - :ln2) - :x / 2e0 - :rest)", x=x, ln2=math.log(2), rest=rest)
     tail = _normal_tail(formula("SQRT(:x)", x=x))
     value = formula(
         # The sum may be above 1 by its rounding.
@@ -177,7 +177,7 @@ def _normal_tail(z: exp.Expr) -> exp.Expr:
     )  # fmt: skip
 
 
-def _log_gamma(z: exp.Expr) -> exp.Expr:
+def log_gamma(z: exp.Expr) -> exp.Expr:
     """ln Γ(z) for z ≥ 1: Stirling's series (Abramowitz and Stegun 6.1.41) of z + 7; Γ(z+7) = Γ(z) z (z+1) … (z+6)."""
     shifted = formula(":z + 7e0", z=z)
     product = formula(":z * (:z + 1e0) * (:z + 2e0) * (:z + 3e0) * (:z + 4e0) * (:z + 5e0) * (:z + 6e0)", z=z)

@@ -20,6 +20,11 @@ _COLUMNS = (
     " inputs ARRAY<STRING>, used ARRAY<STRING>, description STRING, words STRING, differences ARRAY<STRING>,"
     " reason STRING"
 )
+# Each move stays to be read and to be undone; there are few, and Delta would forget them after a month.
+_HISTORY = (
+    "'delta.enableChangeDataFeed' = 'true', 'delta.logRetentionDuration' = 'interval 36500 days',"
+    " 'delta.deletedFileRetentionDuration' = 'interval 36500 days'"
+)
 USAGE_COLUMNS = (
     "at TIMESTAMP, model STRING, version INT, function STRING, engine STRING, user STRING, node STRING,"
     " statements BIGINT, rows BIGINT, errors BIGINT, seconds DOUBLE"
@@ -40,6 +45,7 @@ def ensure_tables(spark: Any) -> None:
     spark.sql(
         f"CREATE TABLE IF NOT EXISTS {ALIASES} ({_COLUMNS}) USING DELTA"
         " COMMENT 'Which version of each model is live; its history tells which was.'"
+        f" TBLPROPERTIES ({_HISTORY})"
     )
     spark.sql(
         f"CREATE TABLE IF NOT EXISTS {FUNCTIONS} (name STRING NOT NULL, model STRING NOT NULL,"
@@ -59,7 +65,7 @@ def alias_of(spark: Any, model: str, alias: str) -> Alias | None:
         return None
     match = exp.and_(exp.column("model").eq(model), exp.column("alias").eq(alias)).sql("spark")
     rows = spark.table(ALIASES).where(match).collect()
-    return _alias(rows[0]) if rows else None
+    return Alias(version_in(rows[0]), alias) if rows else None
 
 
 def aliases_in(table: Any) -> Mapping[tuple[str, str], Version]:
@@ -68,7 +74,7 @@ def aliases_in(table: Any) -> Mapping[tuple[str, str], Version]:
     Args:
         table: The DataFrame of that state.
     """
-    return {(row["model"], row["alias"]): _alias(row).version for row in table.collect()}
+    return {(row["model"], row["alias"]): version_in(row) for row in table.collect()}
 
 
 def swap(spark: Any, version: Version, alias: str, *, expected: int | None, reason: str) -> bool:
@@ -107,8 +113,9 @@ def swap(spark: Any, version: Version, alias: str, *, expected: int | None, reas
     return held is not None and held.version.version == version.version
 
 
-def _alias(row: Any) -> Alias:
-    version = Version(
+def version_in(row: Any) -> Version:
+    """The version that a row of the table is of."""
+    return Version(
         model=row["model"],
         version=int(row["version"]),
         source=row["source"],
@@ -122,4 +129,3 @@ def _alias(row: Any) -> Alias:
         formula=None if row["formula"] is None else Formula.from_data(json.loads(row["formula"])),
         differences=tuple(row["differences"]),
     )
-    return Alias(version, row["alias"])

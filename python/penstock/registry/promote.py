@@ -9,7 +9,8 @@ from penstock.errors import InvalidRequestError
 from penstock.registry import mlflow_store
 from penstock.registry.alias_table import alias_of, ensure_tables, swap
 from penstock.registry.functions import check_function, functions_of, publish_function
-from penstock.registry.versions import registered
+from penstock.registry.moves import moves_of, reason_of_rollback, standing
+from penstock.registry.versions import Version, registered, version_of_alias
 from penstock.scoring.declared import ISOLATED, LOCAL
 
 CHAMPION = "champion"
@@ -46,7 +47,49 @@ def promote(
         PenstockError: when the version does not load, or does not give what a declared function returns.
     """
     ensure_tables(spark)
-    new = registered(spark, model, version, environment=environment or _declared_environment(spark, model, alias))
+    new = registered(spark, model, version, environment=environment or declared_environment(spark, model, alias))
+    _move(spark, new, alias, expected=expected, reason=reason)
+
+
+def roll_back(spark: Any, model: str, *, reason: str = "", alias: str = CHAMPION) -> Version:
+    """Let `alias` of `model` point to the version again that it pointed to before its last promotion.
+
+    What scored then scores now: the row of the alias table is the one of that time, its engine with it. A second
+    rollback goes back by one more promotion. One that was cut short after its commit is finished, and nothing else.
+
+    Args:
+        spark: The session that holds the alias table.
+        model: The registered name.
+        reason: Why, for the table's history.
+        alias: The alias to move.
+
+    Returns:
+        The version that is live now.
+
+    Raises:
+        InvalidRequestError: when there is no version to go back to, or somebody else moved the alias meanwhile.
+        PenstockError: when the version does not give what a declared function returns by now.
+    """
+    moves = moves_of(spark, model, alias)
+    if moves and moves[-1].is_back and not _is_published(model, alias, moves[-1].version.version):
+        publish(spark, model, alias)
+        return moves[-1].version
+    left = standing(moves)
+    if len(left) < 2:
+        raise InvalidRequestError(
+            f"there is no version before version {left[0].version.version} to go back to"
+            if left
+            else f"no version is live under '{alias}'",
+            where=f"model {model}",
+            fix="promote another version",
+        )
+    live, before = left[-1].version, left[-2].version
+    _move(spark, before, alias, expected=live.version, reason=reason_of_rollback(live.version, reason))
+    return before
+
+
+def _move(spark: Any, new: Version, alias: str, *, expected: int | None, reason: str) -> None:
+    model = new.model
     held = live_version(spark, model, alias)
     if held != expected:
         raise InvalidRequestError(
@@ -78,8 +121,7 @@ def publish(spark: Any, model: str, alias: str = CHAMPION) -> None:
     for function in functions_of(spark, model):
         if function.alias == alias:
             publish_function(spark, function, held.version)
-    # MLflow keeps names as `v3` for its versions: there is no alias to set.
-    if not re.fullmatch(r"v\d+", alias):
+    if not _is_number(alias):
         mlflow_store.client().set_registered_model_alias(model, alias, str(held.version.version))
 
 
@@ -89,6 +131,17 @@ def live_version(spark: Any, model: str, alias: str = CHAMPION) -> int | None:
     return None if held is None else held.version.version
 
 
-def _declared_environment(spark: Any, model: str, alias: str) -> str:
+def _is_published(model: str, alias: str, version: int) -> bool:
+    """Whether MLflow, which is told last, has the alias as the table has it."""
+    return _is_number(alias) or version_of_alias(model, alias) == version
+
+
+def _is_number(alias: str) -> bool:
+    """MLflow keeps names as `v3` for its versions: there is no alias to set."""
+    return re.fullmatch(r"v\d+", alias) is not None
+
+
+def declared_environment(spark: Any, model: str, alias: str = CHAMPION) -> str:
+    """Whose libraries score what goes live under an alias, as its functions declare it."""
     declared = {f.environment for f in functions_of(spark, model) if alias in f.aliases}
     return ISOLATED if ISOLATED in declared else LOCAL

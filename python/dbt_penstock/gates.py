@@ -1,0 +1,27 @@
+"""The gates of models that nodes declare: read while dbt loads the manifest, so that a wrong one is told at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dbt_common.exceptions import DbtRuntimeError
+
+from penstock.errors import PenstockError
+
+
+def check(nodes: Any) -> None:
+    """Read the gates of dbt's nodes.
+
+    Raises:
+        DbtRuntimeError: when a declaration is wrong.
+    """
+    for node in nodes:
+        section = node.config.meta.get("penstock")
+        if not hasattr(section, "get") or section.get("gate") is None:
+            continue
+        from penstock.monitoring.gate_definition import parse_gate
+
+        try:
+            parse_gate(section["gate"], model=node.name, where=node.original_file_path)
+        except PenstockError as error:
+            raise DbtRuntimeError(str(error)) from error

@@ -1,0 +1,149 @@
+"""The gates of a project's models: decide, promote, go back, and what promotions were worth."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from penstock.engines import spark as spark_engine
+from penstock.errors import EnvironmentProblem, InvalidDefinitionError, UnknownNameError
+from penstock.monitoring.gate_definition import Gate, gate_in, parse_gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pyarrow as pa
+
+    from penstock.monitoring.gates import Decision
+    from penstock.monitoring.promotion import Promoted
+    from penstock.project import Project
+    from penstock.steps import Doing
+
+
+class Gates:
+    """The gates that the nodes of a project declare.
+
+    Args:
+        project: The project.
+        doing: Shows long steps.
+    """
+
+    def __init__(self, project: Project, doing: Doing) -> None:
+        self._project = project
+        self._doing = doing
+
+    @cached_property
+    def declared(self) -> Mapping[str, Gate]:
+        """The gates by model.
+
+        Raises:
+            UnknownNameError: when a gate names a model or a test that the project has not.
+            InvalidDefinitionError: when a gate is none, or a model has two.
+        """
+        found: dict[str, Gate] = {}
+        tests = [each["name"] for each in self._nodes("test")]
+        for node in self._project.dbt_manifest["nodes"].values():
+            given, where = gate_in(node["config"].get("meta")), node["original_file_path"]
+            if given is None:
+                continue
+            gate = parse_gate(given, model=node["name"], where=where)
+            if gate.model in found:
+                raise InvalidDefinitionError(f"model '{gate.model}' has two gates", where=where, fix="declare one")
+            for test in gate.tests:
+                if test not in tests:
+                    raise UnknownNameError.of("test", test, tests, where=f"{where}, gate", fix="dbt ls -s test_type:*")
+            self._relation(gate, where)
+            found[gate.model] = gate
+        return found
+
+    def gate_of(self, model: str) -> Gate:
+        """The gate of a model.
+
+        Raises:
+            UnknownNameError: when none is declared; or as for `declared`.
+        """
+        if model not in self.declared:
+            fix = "declare meta: {penstock: {gate: …}} at the node that trains it"
+            raise UnknownNameError.of("gate", model, self.declared, where="the nodes of the project", fix=fix)
+        return self.declared[model]
+
+    def decide(self, model: str, challenger: int | None = None, *, approved_by: str | None = None) -> Decision:
+        """Decide whether a version may go live; Spark is started.
+
+        Args:
+            model: The registered name.
+            challenger: The version; the newest when None.
+            approved_by: Who approves it.
+
+        Raises:
+            PenstockError: as for `gate_of` and `monitoring.gates.decide`.
+        """
+        from penstock.monitoring.gates import decide
+
+        gate, results = self.gate_of(model), self._results()
+        spark, relation = self._project.spark, self._relation(gate, f"gate of {model}")
+
+        def doing(step: str, how_far: Callable[[], str] = lambda: spark_engine.how_far(spark)) -> Any:
+            return self._doing(step, how_far)
+
+        return decide(
+            spark, gate, relation=relation, challenger=challenger,
+            results=results, approved_by=approved_by, doing=doing,
+        )  # fmt: skip
+
+    def kept(self, decision: Decision) -> pa.Table:
+        """The row of `ml.gates` of a decision."""
+        from penstock.monitoring.gates import GATES
+
+        return self._project.sql(f"SELECT * FROM {GATES.name} WHERE gate_id = '{decision.id}'")
+
+    def promote(self, model: str, version: int) -> Promoted:
+        """Let a version go live on its gate; Spark is started. Errors as for `monitoring.promotion.promote_by_gate`."""
+        from penstock.monitoring.promotion import promote_by_gate
+
+        gate, spark = self.declared.get(model), self._project.spark
+        with self._doing(f"promoting version {version} of {model}"):
+            return promote_by_gate(spark, model, version, gate)
+
+    def force(self, model: str, version: int, *, reason: str) -> Promoted:
+        """Let a version go live whatever its gate says. Errors as for `monitoring.promotion.promote_by_force`."""
+        from penstock.monitoring.promotion import promote_by_force
+
+        spark = self._project.spark
+        with self._doing(f"promoting version {version} of {model}"):
+            return promote_by_force(spark, model, version, reason=reason)
+
+    def roll_back(self, model: str, *, reason: str = "") -> int:
+        """Let the version before the last promotion be live again, and tell which. Errors as for `registry.promote`."""
+        from penstock.registry.promote import roll_back
+
+        spark = self._project.spark
+        with self._doing(f"rolling {model} back"):
+            return roll_back(spark, model, reason=reason).version
+
+    def ledger(self, model: str) -> pa.Table:
+        """What each promotion of a model promised, and what it was worth: see `monitoring.ledger.ledger_sql`."""
+        from penstock.monitoring.ledger import ledger_of
+
+        gate = self.gate_of(model)
+        return self._project.sql(ledger_of(self._project.spark, gate))
+
+    def _nodes(self, *kinds: str) -> list[Mapping[str, Any]]:
+        return [each for each in self._project.dbt_manifest["nodes"].values() if each["resource_type"] in kinds]
+
+    def _relation(self, gate: Gate, where: str) -> str:
+        known = {each["name"]: each["relation_name"] for each in self._nodes("model", "seed", "snapshot")}
+        if gate.evaluate not in known:
+            raise UnknownNameError.of("model", gate.evaluate, known, where=f"{where}, evaluate")
+        return str(known[gate.evaluate])
+
+    def _results(self) -> dict[str, str]:
+        """What came of the tests of dbt's last invocation, by name."""
+        path = self._project.target_folder / "run_results.json"
+        names = {each["unique_id"]: each["name"] for each in self._nodes("test")}
+        try:
+            told = json.loads(path.read_text())["results"] if path.exists() else []
+        except ValueError as error:  # dbt was ended while it wrote
+            raise EnvironmentProblem(f"it is no JSON: {error}", where=str(path), fix="dbt test") from error
+        return {names[each["unique_id"]]: each["status"] for each in told if each["unique_id"] in names}
