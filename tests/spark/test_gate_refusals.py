@@ -91,6 +91,8 @@ def test_only_the_newest_gate_on_these_versions_counts(spark: SparkSession) -> N
     # A rebuild in which the labels are wrong: what passed on the older version of the table is over.
     wrong = gated.rows()
     gated.write(spark, wrong.assign(label=1 - wrong.label), own)
+    with pytest.raises(GateRefuses, match="was judged on other rows"):
+        promote_by_gate(spark, "gated_pair", 2, declared)
     second = decide(spark, declared, relation=own, challenger=2)
     assert second.row["relation_version"] == first.row["relation_version"] + 1
     assert (second.passed, second.row["after"]) == (False, first.id)

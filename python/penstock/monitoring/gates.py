@@ -147,7 +147,7 @@ def decide(
             f"version {number} is live already", where=f"model {gate.model}", fix="train a version that may follow it"
         )
     run_ids = [live.version.run_id, _run_of(gate.model, number)] if live is not None else [_run_of(gate.model, number)]
-    rows = Rows(relation, _delta_version(spark, relation), _unseen_since(run_ids))
+    rows = Rows(relation, delta_version(spark, relation), _unseen_since(run_ids))
     came = {name: (results or {}).get(name, "not run") for name in gate.tests}
     newest = newest_decision(spark, gate.model, number, live)
     if newest is not None:
@@ -263,7 +263,12 @@ def _typed(column: Column, value: Any) -> Any:
     return float(value) if column.type == "DOUBLE" and value is not None else value
 
 
-def _delta_version(spark: Any, relation: str) -> int:
+def delta_version(spark: Any, relation: str) -> int:
+    """The present version of a Delta table.
+
+    Raises:
+        InvalidRequestError: when it is none.
+    """
     from pyspark.errors import AnalysisException
 
     try:

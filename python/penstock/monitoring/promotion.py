@@ -10,7 +10,7 @@ from typing import Any
 from penstock.errors import InvalidRequestError, PenstockError
 from penstock.monitoring.append import retried
 from penstock.monitoring.gate_definition import Gate
-from penstock.monitoring.gates import Decision, newest_decision
+from penstock.monitoring.gates import Decision, delta_version, newest_decision
 from penstock.registry.moves import Move, moves_of
 from penstock.registry.promote import CHAMPION, promote, publish
 from penstock.registry.versions import check_version
@@ -58,7 +58,8 @@ def promote_by_gate(spark: Any, model: str, version: int, gate: Gate | None) -> 
         gate: As it is declared now; None where it is not.
 
     Raises:
-        GateRefuses: when there is no such decision, it refused, or other conditions are declared by now.
+        GateRefuses: when there is no such decision, it refused, or other conditions are declared or other rows are in
+            the table by now.
         UnknownNameError: when there is no such model or version.
         InvalidRequestError: when somebody else moved the alias meanwhile.
         PenstockError: as for `registry.promote.promote`.
@@ -68,7 +69,7 @@ def promote_by_gate(spark: Any, model: str, version: int, gate: Gate | None) -> 
         decision = None if gate is None else newest_decision(spark, model, version, live)
         if gate is None or decision is None:
             raise _undecided(model, version, live, gate)
-        _check(decision, gate)
+        _check(spark, decision, gate)
         return decision.id
 
     return _promote(spark, model, version, lambda live: f"gate {by_gate(live)}")
@@ -105,20 +106,22 @@ def _promote(spark: Any, model: str, version: int, reason_for: Callable[[Move | 
     return retried(ALIASES, move)
 
 
-def _check(decision: Decision, gate: Gate) -> None:
+def _check(spark: Any, decision: Decision, gate: Gate) -> None:
     row = decision.row
     where = f"gate {decision.id} of {row['relation']} version {row['relation_version']}"
+    who = f"version {row['challenger']} of model '{gate.model}'"
+    again = f"penstock gate {gate.model} --challenger {row['challenger']}"
     if row["definition"] != gate.as_text():
+        raise GateRefuses(f"{who} was judged by other conditions than are declared now", where=where, fix=again)
+    now = delta_version(spark, row["relation"])
+    if row["relation_version"] != now:
         raise GateRefuses(
-            f"version {row['challenger']} of model '{gate.model}' was judged by other conditions than are declared now",
-            where=where,
-            fix=f"penstock gate {gate.model} --challenger {row['challenger']}",
+            f"{who} was judged on other rows than the table has now, at version {now}", where=where, fix=again
         )
     if not decision.passed:
         failed = [each for each in decision.conditions if not each.passed]
         raise GateRefuses(
-            f"the gate refused version {row['challenger']} of model '{gate.model}': "
-            + "; ".join(f"{each.name} ({each.told})" for each in failed),
+            f"the gate refused {who}: " + "; ".join(f"{each.name} ({each.told})" for each in failed),
             where=where,
             fix='train a better version, or, if it has to be, penstock promote … --force --reason "…"',
         )
