@@ -22,8 +22,8 @@ from benchmarks.peers import ROOT, Worker, environment
 from benchmarks.timing import middle
 from benchmarks.watched import Watched
 from benchmarks.workers.processes import tree_seconds
-from penstock.monitoring import Baseline, Feature, Tiling, Window, drift, edges, moving, tiles
-from penstock.monitoring.distances import STATISTICS
+from penstock.monitoring.drift import Baseline, Feature, Tiling, Window, drift, edges, moving, tiles
+from penstock.monitoring.drift.distances import STATISTICS
 from penstock.profile import load_target
 from penstock.scoring.linear.engines_sql import Dialect
 

@@ -19,7 +19,7 @@ def check(nodes: Any) -> None:
         section = node.config.meta.get("penstock")
         if not hasattr(section, "get") or section.get("gate") is None:
             continue
-        from penstock.monitoring.gate_definition import parse_gate
+        from penstock.monitoring.gates.definition import parse_gate
 
         try:
             parse_gate(section["gate"], model=node.name, where=node.original_file_path)

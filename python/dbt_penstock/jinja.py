@@ -71,7 +71,7 @@ def labels(kind: str, horizon: str, window: str | None, model: str | None, built
         CompilationError: with the message of the user's error.
     """
     from dbt_penstock import labels
-    from penstock.monitoring.labels import Labels
+    from penstock.monitoring.record.labels import Labels
 
     try:
         return labels.labels(Labels(kind, horizon, window, model=model), built, run_query)

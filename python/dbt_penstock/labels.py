@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from penstock.errors import InvalidRequestError
-from penstock.monitoring.labels import Labels, Versions, labels_table_sql
-from penstock.monitoring.record_tables import FEEDBACK, PREDICTIONS
+from penstock.monitoring.record.labels import Labels, Versions, labels_table_sql
+from penstock.monitoring.record.tables import FEEDBACK, PREDICTIONS
 
 # Delta keeps what was rewritten for seven days by default; what is older may be gone.
 _KEPT = timedelta(days=6)

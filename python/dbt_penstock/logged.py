@@ -36,7 +36,7 @@ def logged(node: Any) -> Iterator[None]:
     from dbt_penstock import where_spark_is
 
     where_spark_is.run(
-        "from penstock.monitoring.logged import log_relation\n"
+        "from penstock.monitoring.record.logged import log_relation\n"
         f"log_relation(spark, {node.relation_name!r}, {table!r})\n",
         node,
     )
@@ -46,7 +46,7 @@ def _table(node: Any) -> str | None:
     section = node.config.meta.get("penstock")
     if not isinstance(section, dict) or "log" not in section:
         return None
-    from penstock.monitoring.logged import log_of  # what it needs takes time to import
+    from penstock.monitoring.record.logged import log_of  # what it needs takes time to import
 
     try:
         return log_of(node.config.meta, where=node.original_file_path)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp, parse_one
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
-from penstock.monitoring import calibration, checks, performance, proxies, regression, slices
-from penstock.monitoring.scores import Scores
+from penstock.monitoring.performance import calibration, checks, proxies, regression, slices
+from penstock.monitoring.performance import metrics as performance
+from penstock.monitoring.performance.scores import Scores
 
 if TYPE_CHECKING:
     from penstock.scoring.linear.engines_sql import Dialect

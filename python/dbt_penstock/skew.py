@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.errors import UnknownNameError
-from penstock.monitoring.record_tables import FEATURE_SETS
-from penstock.monitoring.skew import Seen, skew_sql
+from penstock.monitoring.record.skew import Seen, skew_sql
+from penstock.monitoring.record.tables import FEATURE_SETS
 
 
 def skewed(

@@ -10,10 +10,11 @@ from dbt_common.exceptions import DbtRuntimeError
 from sqlglot import exp, parse_one
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.monitoring import Baseline, Feature, Tiling, Window, adjusted, drift, edges, moving, tiles
-from penstock.monitoring.explode import NUMBER, TEXT, Kind
-from penstock.monitoring.tile_changes import added, changed_rows, difference, if_next, training_rows
-from penstock.monitoring.windows import SERIES
+from penstock.monitoring.discovery import adjusted
+from penstock.monitoring.drift import Baseline, Feature, Tiling, Window, drift, edges, moving, tiles
+from penstock.monitoring.drift.explode import NUMBER, TEXT, Kind
+from penstock.monitoring.drift.tile_changes import added, changed_rows, difference, if_next, training_rows
+from penstock.monitoring.drift.windows import SERIES
 from penstock.scoring.functions import ALIASES, literal
 from penstock.semantic.durations import parse_duration
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.engines import spark as spark_engine
 from penstock.errors import EnvironmentProblem, InvalidDefinitionError, UnknownNameError
-from penstock.monitoring.gate_definition import Gate, gate_in, parse_gate
+from penstock.monitoring.gates.definition import Gate, gate_in, parse_gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import pyarrow as pa
 
-    from penstock.monitoring.gates import Decision
-    from penstock.monitoring.promotion import Promoted
+    from penstock.monitoring.gates.decide import Decision
+    from penstock.monitoring.gates.promotion import Promoted
     from penstock.project import Project
     from penstock.steps import Doing
 
@@ -79,7 +79,7 @@ class Gates:
         Raises:
             PenstockError: as for `gate_of` and `monitoring.gates.decide`.
         """
-        from penstock.monitoring.gates import decide
+        from penstock.monitoring.gates.decide import decide
 
         gate, results = self.gate_of(model), self._results()
         spark, relation = self._project.spark, self._relation(gate, f"gate of {model}")
@@ -94,13 +94,13 @@ class Gates:
 
     def kept(self, decision: Decision) -> pa.Table:
         """The row of `ml.gates` of a decision."""
-        from penstock.monitoring.gates import GATES
+        from penstock.monitoring.gates.decide import GATES
 
         return self._project.sql(f"SELECT * FROM {GATES.name} WHERE gate_id = '{decision.id}'")
 
     def promote(self, model: str, version: int) -> Promoted:
         """Let a version go live on its gate; Spark is started. Errors as for `monitoring.promotion.promote_by_gate`."""
-        from penstock.monitoring.promotion import promote_by_gate
+        from penstock.monitoring.gates.promotion import promote_by_gate
 
         gate, spark = self.declared.get(model), self._project.spark
         with self._doing(f"promoting version {version} of {model}"):
@@ -108,7 +108,7 @@ class Gates:
 
     def force(self, model: str, version: int, *, reason: str) -> Promoted:
         """Let a version go live whatever its gate says. Errors as for `monitoring.promotion.promote_by_force`."""
-        from penstock.monitoring.promotion import promote_by_force
+        from penstock.monitoring.gates.promotion import promote_by_force
 
         spark = self._project.spark
         with self._doing(f"promoting version {version} of {model}"):
@@ -124,7 +124,7 @@ class Gates:
 
     def ledger(self, model: str) -> pa.Table:
         """What each promotion of a model promised, and what it was worth: see `monitoring.ledger.ledger_sql`."""
-        from penstock.monitoring.ledger import ledger_of
+        from penstock.monitoring.gates.ledger import ledger_of
 
         gate = self.gate_of(model)
         return self._project.sql(ledger_of(self._project.spark, gate))

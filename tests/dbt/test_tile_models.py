@@ -126,7 +126,7 @@ class Project:
 
 def whole_sql(project: Project) -> str:
     """The tiles of all rows, straight from the compiler."""
-    from penstock.monitoring import Feature, Tiling, tiles
+    from penstock.monitoring.drift import Feature, Tiling, tiles
 
     bins = project.sql(
         "SELECT edges_id, feature, kind, MAX(bin) + 1 AS bins, SORT_ARRAY(COLLECT_LIST(STRUCT(bin, level))) AS levels"

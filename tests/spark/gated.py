@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from penstock.monitoring.gate_definition import Gate, parse_gate
+from penstock.monitoring.gates.definition import Gate, parse_gate
 from penstock.registry import mlflow_store
 
 if TYPE_CHECKING:

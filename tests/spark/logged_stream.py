@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from penstock.monitoring import log
+from penstock.monitoring.record import log
 from penstock.profile import load_target
 from penstock.project import start_spark
 from penstock.registry import mlflow_store

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from scipy import special, stats
 
-from penstock.monitoring import Histograms, adjusted, drift
-from penstock.monitoring.distances import STATISTICS
+from penstock.monitoring.discovery import adjusted
+from penstock.monitoring.drift import Histograms, drift
+from penstock.monitoring.drift.distances import STATISTICS
 from penstock.monitoring.tails import TAILS, body
 from tests.unit.monitoring.golden_drift import (
     CHI2_EDGES,

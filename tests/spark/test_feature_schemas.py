@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from penstock.errors import PenstockError
-from penstock.monitoring import feature_sets
-from penstock.monitoring.feature_sets import WIDER, declare_features, evolve, schema_of
-from penstock.monitoring.log import log_features
+from penstock.monitoring.record import feature_sets
+from penstock.monitoring.record.feature_sets import WIDER, declare_features, evolve, schema_of
+from penstock.monitoring.record.log import log_features
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

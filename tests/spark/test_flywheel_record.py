@@ -13,9 +13,9 @@ import pytest
 from registered import register
 
 from penstock.errors import PenstockError
-from penstock.monitoring.ids import prediction_id, prediction_id_sql
-from penstock.monitoring.log import log_feedback, log_predictions
-from penstock.monitoring.record_tables import FEEDBACK, PREDICTIONS, ensure
+from penstock.monitoring.record.ids import prediction_id, prediction_id_sql
+from penstock.monitoring.record.log import log_feedback, log_predictions
+from penstock.monitoring.record.tables import FEEDBACK, PREDICTIONS, ensure
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import pytest
 from gated import TABLE, gate, mirrored, register, scores
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, PenstockError, UnknownNameError
-from penstock.monitoring.gates import decide
-from penstock.monitoring.promotion import GateRefuses, promote_by_force, promote_by_gate
+from penstock.monitoring.gates.decide import decide
+from penstock.monitoring.gates.promotion import GateRefuses, promote_by_force, promote_by_gate
 from penstock.registry import promote
 from penstock.registry.promote import live_version, roll_back
 

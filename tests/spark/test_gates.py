@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import gated
 from gated import TABLE, gate, mirrored, register, scores
 
-from penstock.monitoring.gates import GATES, decide
-from penstock.monitoring.promotion import promote_by_force, promote_by_gate
+from penstock.monitoring.gates.decide import GATES, decide
+from penstock.monitoring.gates.promotion import promote_by_force, promote_by_gate
 from penstock.scoring.functions import ALIASES
 
 if TYPE_CHECKING:

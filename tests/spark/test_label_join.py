@@ -14,9 +14,9 @@ import pytest
 from registered import register
 
 from penstock.errors import PenstockError
-from penstock.monitoring.ids import prediction_id
-from penstock.monitoring.labels import Labels, aside_sql, labels_sql
-from penstock.monitoring.log import log_feedback, log_predictions
+from penstock.monitoring.record.ids import prediction_id
+from penstock.monitoring.record.labels import Labels, aside_sql, labels_sql
+from penstock.monitoring.record.log import log_feedback, log_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from registered import register
 
-from penstock.monitoring.ids import prediction_id
-from penstock.monitoring.labels import Labels, Versions, labels_table_sql
-from penstock.monitoring.log import log_feedback, log_predictions
+from penstock.monitoring.record.ids import prediction_id
+from penstock.monitoring.record.labels import Labels, Versions, labels_table_sql
+from penstock.monitoring.record.log import log_feedback, log_predictions
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from registered import register
 
-from penstock.monitoring.gate_definition import parse_gate
-from penstock.monitoring.gates import GATES
-from penstock.monitoring.ledger import COLUMNS, Term, ledger_sql
-from penstock.monitoring.log import log_feedback, log_predictions
-from penstock.monitoring.record_tables import ensure
+from penstock.monitoring.gates.decide import GATES
+from penstock.monitoring.gates.definition import parse_gate
+from penstock.monitoring.gates.ledger import COLUMNS, Term, ledger_sql
+from penstock.monitoring.record.log import log_feedback, log_predictions
+from penstock.monitoring.record.tables import ensure
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -9,8 +9,8 @@ import gated
 import numpy as np
 import pytest
 
-from penstock.monitoring.auc import areas
-from penstock.monitoring.paired import Scored, compare
+from penstock.monitoring.gates.auc import areas
+from penstock.monitoring.gates.paired import Scored, compare
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

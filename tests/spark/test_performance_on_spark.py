@@ -13,16 +13,16 @@ import pyarrow as pa
 import pytest
 from sqlglot import exp
 
-from penstock.monitoring.calibration import calibration, calibration_points, knots_sql, reliability
-from penstock.monitoring.curves import Curve
-from penstock.monitoring.estimates import realised_and_estimated
-from penstock.monitoring.maturity import arrival_curve, weighted
-from penstock.monitoring.performance import performance, performance_of_tiles
-from penstock.monitoring.proxies import proxies
-from penstock.monitoring.regression import number_performance
-from penstock.monitoring.score_tiles import score_tiles
-from penstock.monitoring.scores import Scores
-from penstock.monitoring.slices import slices
+from penstock.monitoring.performance.calibration import calibration, calibration_points, knots_sql, reliability
+from penstock.monitoring.performance.curves import Curve
+from penstock.monitoring.performance.estimates import realised_and_estimated
+from penstock.monitoring.performance.maturity import arrival_curve, weighted
+from penstock.monitoring.performance.metrics import performance, performance_of_tiles
+from penstock.monitoring.performance.proxies import proxies
+from penstock.monitoring.performance.regression import number_performance
+from penstock.monitoring.performance.score_tiles import score_tiles
+from penstock.monitoring.performance.scores import Scores
+from penstock.monitoring.performance.slices import slices
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

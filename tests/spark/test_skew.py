@@ -12,8 +12,8 @@ import pytest
 
 from dbt_penstock.skew import skewed
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.monitoring.feature_sets import declare_features, evolve
-from penstock.monitoring.log import log_features
+from penstock.monitoring.record.feature_sets import declare_features, evolve
+from penstock.monitoring.record.log import log_features
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

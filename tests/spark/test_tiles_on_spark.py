@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlglot import exp
 
-from penstock.monitoring import Baseline, Tiling, Window, edges, moments, moving, tiles
+from penstock.monitoring.drift import Baseline, Tiling, Window, edges, moments, moving, tiles
 from tests.unit.monitoring.tiled import CONNECTION, KINDS, build_edges, frame, rows_of, store
 
 if TYPE_CHECKING:

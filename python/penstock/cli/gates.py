@@ -12,7 +12,7 @@ from penstock.cli.as_json import json_option, of_objects, of_rows
 from penstock.project import Project
 
 if TYPE_CHECKING:
-    from penstock.monitoring.gates import Decision
+    from penstock.monitoring.gates.decide import Decision
 
 
 @click.command()

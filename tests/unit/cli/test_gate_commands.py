@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from penstock.cli import command_line
-from penstock.monitoring.gates import Decision
-from penstock.monitoring.ledger import COLUMNS
+from penstock.monitoring.gates.decide import Decision
+from penstock.monitoring.gates.ledger import COLUMNS
 from penstock.project import Project
 from penstock.project_gates import Gates
 

@@ -16,7 +16,7 @@ from sqlglot import exp
 from statsmodels.stats.proportion import proportion_confint
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.monitoring.calibration import (
+from penstock.monitoring.performance.calibration import (
     calibrated_scores,
     calibration,
     calibration_points,
@@ -24,8 +24,8 @@ from penstock.monitoring.calibration import (
     knots_sql,
     reliability,
 )
-from penstock.monitoring.curves import Curve, looked_up
-from penstock.monitoring.scores import Scores
+from penstock.monitoring.performance.curves import Curve, looked_up
+from penstock.monitoring.performance.scores import Scores
 
 CONNECTION = duckdb.connect()
 

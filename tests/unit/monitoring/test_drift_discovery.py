@@ -12,7 +12,7 @@ from scipy import stats
 from sqlglot import parse_one
 
 from penstock.errors import UnknownNameError
-from penstock.monitoring import adjusted
+from penstock.monitoring.discovery import adjusted
 
 CONNECTION = duckdb.connect()
 BY_DAY = adjusted("tests", "duckdb", by=["day"]).sql("duckdb")

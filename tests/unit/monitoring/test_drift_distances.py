@@ -20,8 +20,8 @@ from scipy import special, stats
 from scipy.spatial.distance import jensenshannon
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.monitoring import Histograms, drift
-from penstock.monitoring.distances import STATISTICS, Smoothing
+from penstock.monitoring.drift import Histograms, drift
+from penstock.monitoring.drift.distances import STATISTICS, Smoothing
 
 Row = dict[str, Any]
 

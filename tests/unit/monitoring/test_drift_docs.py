@@ -8,8 +8,9 @@ from pathlib import Path
 import duckdb
 from sqlglot import exp
 
-import penstock.monitoring
-from penstock.monitoring import Histograms, drift
+from penstock.monitoring.discovery import adjusted
+from penstock.monitoring.drift import Histograms, drift
+from penstock.monitoring.drift.distances import STATISTICS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "drift.md").read_text()
 KINDS = {"n": "BIGINT", "m": "BIGINT", "position": "DOUBLE", "width": "DOUBLE"}
@@ -40,7 +41,8 @@ def text_of(value: object) -> str:
 
 def test_the_example() -> None:
     given, many = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    histograms = eval(given, vars(penstock.monitoring))
+    names = {"Histograms": Histograms, "adjusted": adjusted, "drift": drift}
+    histograms = eval(given, names)
     assert isinstance(histograms, Histograms)
     shown = table("| feature | psi |")
     query = drift(histograms, "duckdb").subquery("drifts")
@@ -48,10 +50,9 @@ def test_the_example() -> None:
     found = tiles().execute(columns).fetchall()
     assert [dict(zip(shown[0], map(text_of, row), strict=True)) for row in found] == shown
 
-    adjusted = eval(many, vars(penstock.monitoring)).sql("spark")
-    assert "AS `p_adjusted`" in adjusted
+    assert "AS `p_adjusted`" in eval(many, names).sql("spark")
 
 
 def test_the_statistics_of_the_page_are_all_there_are() -> None:
     told = set(re.findall(r"`(\w+)`", PAGE))
-    assert told >= set(penstock.monitoring.distances.STATISTICS)
+    assert told >= set(STATISTICS)

@@ -19,8 +19,7 @@ from sqlglot import parse_one
 
 from dbt_penstock.jinja import functions
 from penstock.errors import UnknownNameError
-from penstock.monitoring import chi2_sf, ks_sf, norm_sf
-from penstock.monitoring.tails import TAILS, body
+from penstock.monitoring.tails import TAILS, body, chi2_sf, ks_sf, norm_sf
 
 CONNECTION = duckdb.connect()
 ROOT = Path(__file__).parents[3]

@@ -13,10 +13,10 @@ from sklearn.isotonic import IsotonicRegression
 from sqlglot import exp
 
 from penstock.errors import InvalidRequestError
-from penstock.monitoring.calibration import calibration_points, isotonic_knots, knots_sql
-from penstock.monitoring.curves import Curve
-from penstock.monitoring.estimates import realised_and_estimated
-from penstock.monitoring.scores import Scores
+from penstock.monitoring.performance.calibration import calibration_points, isotonic_knots, knots_sql
+from penstock.monitoring.performance.curves import Curve
+from penstock.monitoring.performance.estimates import realised_and_estimated
+from penstock.monitoring.performance.scores import Scores
 
 CONNECTION = duckdb.connect()
 DAYS = 4

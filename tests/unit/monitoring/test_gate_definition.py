@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from penstock.errors import InvalidDefinitionError, PenstockError
-from penstock.monitoring.gate_conditions import conditions_of
-from penstock.monitoring.gate_definition import Gate, Realised, gate_in, parse_gate
-from penstock.monitoring.gate_evidence import Evidence
-from penstock.monitoring.ledger import terms_of
+from penstock.monitoring.gates.conditions import conditions_of
+from penstock.monitoring.gates.definition import Gate, Realised, gate_in, parse_gate
+from penstock.monitoring.gates.evidence import Evidence
+from penstock.monitoring.gates.ledger import terms_of
 from penstock.registry.moves import Move, reason_of_rollback, standing
 
 LEAST: dict[str, Any] = {"evaluate": "seen", "label": "is_late", "time": "at", "loss": "log_loss"}

@@ -8,7 +8,7 @@ import pytest
 from sqlglot import exp, parse_one
 
 from penstock.errors import PenstockError
-from penstock.monitoring.labels import Labels, aside_sql, labels_sql
+from penstock.monitoring.record.labels import Labels, aside_sql, labels_sql
 
 
 @pytest.mark.parametrize("query", [labels_sql, aside_sql])

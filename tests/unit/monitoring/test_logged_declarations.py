@@ -11,8 +11,8 @@ from dbt_common.exceptions import DbtRuntimeError
 from dbt_penstock import labels as model_of_labels
 from dbt_penstock import logged
 from penstock.errors import InvalidDefinitionError, InvalidRequestError
-from penstock.monitoring.labels import Labels
-from penstock.monitoring.logged import log_of
+from penstock.monitoring.record.labels import Labels
+from penstock.monitoring.record.logged import log_of
 
 
 def meta(declared: object) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sklearn import metrics
 from sqlglot import exp
 
 from penstock.errors import UnknownNameError
-from penstock.monitoring.losses import LOSSES, loss
+from penstock.monitoring.performance.losses import LOSSES, loss
 
 DRAW = np.random.default_rng(3)
 LABELS = DRAW.integers(0, 2, 500).astype(float)

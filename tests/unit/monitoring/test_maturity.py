@@ -14,10 +14,10 @@ from sqlglot import exp
 from statsmodels.duration.survfunc import SurvfuncRight
 
 from penstock.errors import InvalidRequestError
-from penstock.monitoring.curves import Curve
-from penstock.monitoring.maturity import arrival_curve, weighted
-from penstock.monitoring.performance import performance
-from penstock.monitoring.scores import Scores
+from penstock.monitoring.performance.curves import Curve
+from penstock.monitoring.performance.maturity import arrival_curve, weighted
+from penstock.monitoring.performance.metrics import performance
+from penstock.monitoring.performance.scores import Scores
 
 CONNECTION = duckdb.connect()
 

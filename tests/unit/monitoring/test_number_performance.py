@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from penstock.errors import InvalidRequestError
-from penstock.monitoring.regression import NUMBER_METRICS, number_performance
-from penstock.monitoring.scores import Scores
+from penstock.monitoring.performance.regression import NUMBER_METRICS, number_performance
+from penstock.monitoring.performance.scores import Scores
 
 CONNECTION = duckdb.connect()
 QUERY = number_performance(Scores("numbers_given", weight="weight"), "duckdb").sql("duckdb")

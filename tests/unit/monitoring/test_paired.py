@@ -16,12 +16,12 @@ from sqlglot import exp
 from statsmodels.stats.contingency_tables import mcnemar
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.monitoring.always_valid import always_valid_p, always_valid_width
-from penstock.monitoring.auc import areas
-from penstock.monitoring.calibration import calibration
-from penstock.monitoring.mcnemar import mcnemar_p
-from penstock.monitoring.paired import COLUMNS, Scored, compare
-from penstock.monitoring.scores import Scores
+from penstock.monitoring.gates.always_valid import always_valid_p, always_valid_width
+from penstock.monitoring.gates.auc import areas
+from penstock.monitoring.gates.mcnemar import mcnemar_p
+from penstock.monitoring.gates.paired import COLUMNS, Scored, compare
+from penstock.monitoring.performance.calibration import calibration
+from penstock.monitoring.performance.scores import Scores
 from penstock.scoring.linear.engines_sql import double
 
 ROWS = "rows_of_test"

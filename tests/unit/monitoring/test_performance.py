@@ -17,10 +17,10 @@ from sqlglot import exp
 from statsmodels.stats.proportion import proportion_confint
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.monitoring.metric_formulas import METRICS
-from penstock.monitoring.performance import performance, performance_of_tiles
-from penstock.monitoring.score_tiles import STATE, score_tiles
-from penstock.monitoring.scores import Scores
+from penstock.monitoring.performance.formulas import METRICS
+from penstock.monitoring.performance.metrics import performance, performance_of_tiles
+from penstock.monitoring.performance.score_tiles import STATE, score_tiles
+from penstock.monitoring.performance.scores import Scores
 
 CONNECTION = duckdb.connect()
 Answer = dict[str, dict[str, Any]]

@@ -12,8 +12,8 @@ import pytest
 from sqlglot import exp
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.monitoring.checks import calibrated, labels_mature, slice_gap_at_most, slice_metric_at_least
-from penstock.monitoring.scores import Scores
+from penstock.monitoring.performance.checks import calibrated, labels_mature, slice_gap_at_most, slice_metric_at_least
+from penstock.monitoring.performance.scores import Scores
 
 CONNECTION = duckdb.connect()
 SCORES = Scores("checked_rows")

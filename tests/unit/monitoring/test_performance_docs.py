@@ -11,8 +11,8 @@ import pytest
 import yaml
 from sqlglot import exp
 
-from penstock.monitoring.metric_formulas import METRICS
-from penstock.monitoring.regression import NUMBER_METRICS
+from penstock.monitoring.performance.formulas import METRICS
+from penstock.monitoring.performance.regression import NUMBER_METRICS
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "performance.md").read_text()

@@ -16,7 +16,7 @@ from scipy.stats.contingency import association
 from sklearn.metrics import mutual_info_score
 
 from penstock.errors import InvalidRequestError
-from penstock.monitoring.proxies import proxies
+from penstock.monitoring.performance.proxies import proxies
 
 CONNECTION = duckdb.connect()
 QUERY = proxies("applicants", "The group", "duckdb", texts=["a", "it's"]).sql("duckdb")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from penstock.errors import PenstockError
-from penstock.monitoring.ids import prediction_id
+from penstock.monitoring.record.ids import prediction_id
 
 AT = datetime(2026, 1, 1, 12, 30, 0, 1, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.monitoring.root_cause import blamed, change
+from penstock.monitoring.drift.root_cause import blamed, change
 
 SHARES = np.array([0.4, 0.3, 0.2, 0.1])
 MOVED = np.array([0.2, 0.3, 0.2, 0.3])

@@ -14,10 +14,10 @@ from sqlglot import exp
 from statsmodels.stats.proportion import proportions_ztest
 
 from penstock.errors import InvalidRequestError
-from penstock.monitoring.performance import performance
-from penstock.monitoring.regression import number_performance
-from penstock.monitoring.scores import Scores
-from penstock.monitoring.slices import ALL, slices
+from penstock.monitoring.performance.metrics import performance
+from penstock.monitoring.performance.regression import number_performance
+from penstock.monitoring.performance.scores import Scores
+from penstock.monitoring.performance.slices import ALL, slices
 
 CONNECTION = duckdb.connect()
 COLUMNS = ("carrier", "Is it")

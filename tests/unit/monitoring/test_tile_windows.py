@@ -15,8 +15,8 @@ from scipy import stats
 from tiled import CONNECTION, KINDS, START, build_edges, build_tiles, frame, rows_of, store
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.monitoring import Feature, Histograms, Tiling, Window, compared, drift, moments, moving, tiles
-from penstock.monitoring.distances import STATISTICS
+from penstock.monitoring.drift import Feature, Histograms, Tiling, Window, compared, drift, moments, moving, tiles
+from penstock.monitoring.drift.distances import STATISTICS
 
 Rows = dict[tuple[Any, ...], dict[str, Any]]
 days = st.tuples(st.integers(0, 9), st.integers(1, 10)).map(lambda w: (w[0], w[0] + w[1]))

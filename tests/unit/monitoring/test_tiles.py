@@ -9,7 +9,7 @@ import pytest
 from tiled import CONNECTION, KINDS, build_edges, build_tiles, frame, rows_of, store
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.monitoring import Baseline, Feature, Tiling, tiles
+from penstock.monitoring.drift import Baseline, Feature, Tiling, tiles
 
 # ---------------------------------------------------------------- edges
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from textwrap import dedent
 
-import penstock.monitoring
-from penstock.monitoring.bin_edges import Baseline
-from penstock.monitoring.tile_changes import STATE
-from penstock.monitoring.tiling import MOMENTS
+import penstock.monitoring.drift
+from penstock.monitoring.drift.bin_edges import Baseline
+from penstock.monitoring.drift.tile_changes import STATE
+from penstock.monitoring.drift.tiling import MOMENTS
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "tiles.md").read_text()
@@ -19,7 +19,7 @@ PAGE = (ROOT / "docs" / "tiles.md").read_text()
 def test_the_example_in_python() -> None:
     [block] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     *statements, last = dedent(block).strip().split("\n")
-    names = {**vars(penstock.monitoring), "datetime": datetime, "edges_id": "abc-1"}
+    names = {**vars(penstock.monitoring.drift), "datetime": datetime, "edges_id": "abc-1"}
     exec("\n".join(statements), names)
     query = eval(last, names).sql("spark")
     assert "edges_id = 'abc-1'" in query

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from sqlglot import exp
 
-from penstock.monitoring import Baseline, Feature, Tiling, edges, tiles
+from penstock.monitoring.drift import Baseline, Feature, Tiling, edges, tiles
 
 START = datetime(2026, 1, 1)
 CONNECTION = duckdb.connect()

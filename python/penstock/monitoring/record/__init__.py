@@ -1,0 +1,1 @@
+"""Predictions, features as seen and feedback: logged once, and their labels."""
