@@ -72,7 +72,7 @@ class Spark:
     name: Dialect = "spark"
 
     def __init__(self, files: Mapping[str, str]) -> None:
-        from penstock.project import start_spark
+        from penstock.sessions import start_spark
 
         os.environ["PENSTOCK_HOME"] = str(_FOLDER / "spark")
         self._session = start_spark(load_target(ROOT).settings, [])

@@ -27,7 +27,7 @@ from benchmarks.timing import alternately, cpu_seconds, middle
 from benchmarks.workers.processes import tree_seconds
 from penstock.engines.spark import run
 from penstock.profile import load_target
-from penstock.project import start_spark
+from penstock.sessions import start_spark
 
 if TYPE_CHECKING:
     import duckdb

@@ -71,7 +71,8 @@ def flights(project_folder: Path) -> Iterator[Project]:
     from penstock.demo.build import build
     from penstock.demo.load import load
     from penstock.profile import load_target
-    from penstock.project import Project, start_spark
+    from penstock.project import Project
+    from penstock.sessions import start_spark
 
     with contextlib.chdir(project_folder):
         load(start_spark(load_target(project_folder).settings, []))

@@ -20,7 +20,7 @@ def remember_functions(functions: list[Mapping[str, Any]]) -> None:
 
 def ensure(settings: Mapping[str, str]) -> None:
     """Open the session of this process, or add what is missing to the one that is open."""
-    from penstock.project import start_spark
+    from penstock.sessions import start_spark
 
     start_spark(settings, _functions)
 

@@ -90,7 +90,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 def session(model: Model) -> SparkSession:
     """The session that dbt made or found, with the model as each test finds and leaves it."""
     from penstock.profile import load_target
-    from penstock.project import start_spark
+    from penstock.sessions import start_spark
 
     session = start_spark(load_target(model.folder).settings, [])
     session.sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")

@@ -141,8 +141,8 @@ class Project:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Version 1 is live, version 2 waits, and all rows are scored."""
     from penstock.profile import load_target
-    from penstock.project import start_spark
     from penstock.registry.promote import promote
+    from penstock.sessions import start_spark
 
     project = Project(tmp_path_factory.mktemp("scored"))
     spark = start_spark(load_target(project.folder).settings, [])

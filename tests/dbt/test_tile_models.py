@@ -144,8 +144,8 @@ def whole_sql(project: Project) -> str:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The project built once, over two days of events like those that the model was trained on."""
     from penstock.profile import load_target
-    from penstock.project import start_spark
     from penstock.registry.alias_table import ensure_tables
+    from penstock.sessions import start_spark
 
     made = Project(tmp_path_factory.mktemp("tiles"))
     spark = made.spark = start_spark(load_target(made.folder).settings, [])

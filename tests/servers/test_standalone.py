@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LOAD = """
 from penstock.demo.load import load
 from penstock.profile import load_target
-from penstock.project import start_spark
+from penstock.sessions import start_spark
 from pathlib import Path
 spark = start_spark(load_target(Path.cwd()).settings, [])
 load(spark)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from penstock.profile import load_target
-from penstock.project import start_spark
+from penstock.sessions import start_spark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

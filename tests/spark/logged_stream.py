@@ -19,8 +19,8 @@ from typing import Any
 
 from penstock.monitoring.record import log
 from penstock.profile import load_target
-from penstock.project import start_spark
 from penstock.registry import mlflow_store
+from penstock.sessions import start_spark
 
 ROOT = Path(__file__).parents[2]
 FILES, ROWS = 10, 20

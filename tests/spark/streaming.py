@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from penstock.profile import load_target
-from penstock.project import start_spark
 from penstock.registry import mlflow_store
 from penstock.registry.promote import promote
 from penstock.registry.sync import sync
+from penstock.sessions import start_spark
 
 ROOT = Path(__file__).parents[2]
 MODEL = "arrival_delay"

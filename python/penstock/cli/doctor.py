@@ -117,7 +117,7 @@ def _folders() -> str:
 
 def _jars(target: str | None, doing: Doing) -> str:
     from penstock.profile import load_target
-    from penstock.project import start_spark
+    from penstock.sessions import start_spark
 
     settings = load_target(Path.cwd(), target).settings
     with doing("starting Spark"):

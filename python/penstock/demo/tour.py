@@ -12,8 +12,9 @@ from rich.table import Table
 from penstock import progress, show
 from penstock.demo import build as builds
 from penstock.demo.load import load
-from penstock.project import Project, start_spark
+from penstock.project import Project
 from penstock.semantic import MetricRequest
+from penstock.sessions import start_spark
 
 if TYPE_CHECKING:
     from rich.console import Console

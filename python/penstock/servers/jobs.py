@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import PenstockError
 from penstock.home import home
-from penstock.project import promote_functions, run_python_model
 from penstock.servers.users import is_right
+from penstock.sessions import promote_functions, run_python_model
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

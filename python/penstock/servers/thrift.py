@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from penstock.engines.usage import ledger
 from penstock.errors import EnvironmentProblem
 from penstock.home import home
-from penstock.project import Project, start_spark_to_serve
+from penstock.project import Project
 from penstock.servers.jobs import serve_jobs
 from penstock.servers.listen import Listen
+from penstock.sessions import start_spark_to_serve
 from penstock.steps import Doing, silently
 
 if TYPE_CHECKING:
