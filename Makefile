@@ -69,8 +69,8 @@ lint: setup ## ruff, types, the one-way imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint ## The test suite, in two processes
-	$(BIN)/pytest -n 2 $(HEAVY:%=--ignore=%)
+test: lint ## The test suite, in three processes: they often wait, for a JVM or for each other's servers
+	$(BIN)/pytest -n 3 $(HEAVY:%=--ignore=%)
 
 # What is too heavy for the lock lies beside it: PyPI's torch is 4 GB with CUDA's libraries.
 .venv-clients/%/.ready: tests/clients/%.txt $(VENV)/.ready

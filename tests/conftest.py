@@ -27,7 +27,7 @@ for _name in [name for name in os.environ if name.startswith(("DBT_", "MLFLOW_")
     del os.environ[_name]
 
 
-ON_DEMO = ("tests/dbt/", "tests/spark/", "tests/servers/test_standalone.py")
+ON_DEMO = ("tests/dbt/", "tests/servers/test_standalone.py")
 
 
 @pytest.hookimpl(optionalhook=True)
