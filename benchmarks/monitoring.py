@@ -22,7 +22,7 @@ from benchmarks.peers import ROOT, Worker, environment
 from benchmarks.timing import middle
 from benchmarks.watched import Watched
 from benchmarks.workers.processes import tree_seconds
-from penstock.monitoring.drift import Baseline, Feature, Tiling, Window, drift, edges, moving, tiles
+from penstock.monitoring.drift import Baseline, Feature, Tiling, Window, drift, edges, features_of, moving, tiles
 from penstock.monitoring.drift.distances import STATISTICS
 from penstock.profile import load_target
 from penstock.scoring.linear.engines_sql import Dialect
@@ -109,7 +109,7 @@ def ours(engine: Engine, watched: Watched) -> dict[str, Cost]:
         costs[name] = Cost(tree_seconds() - cpu, time.perf_counter() - wall)
 
     step("edges", "edges", lambda: edges(baseline, engine.name))
-    tiling = Tiling("edges", baseline.edges_id, _features(engine, kinds), time="at")
+    tiling = Tiling("edges", baseline.edges_id, _features(engine), time="at")
     step("tiles of the reference", "reference_tiles", lambda: tiles("reference", tiling, engine.name))
     step("tiles of the year", "current_tiles", lambda: tiles("current", tiling, engine.name))
     reference, current = (Window(table, baseline.edges_id) for table in ("reference_tiles", "current_tiles"))
@@ -129,14 +129,10 @@ def _middle(costs: Sequence[Cost]) -> Cost:
     return Cost(middle(each.cpu for each in costs), middle(each.wall for each in costs))
 
 
-def _features(engine: Engine, kinds: Mapping[str, Any]) -> tuple[Feature, ...]:
-    bins: dict[str, list[str | None]] = {name: [] for name in kinds}
-    for feature, level in engine.rows("SELECT feature, level FROM edges WHERE bin >= 0 ORDER BY feature, bin"):
-        bins[feature].append(level)
-    return tuple(
-        Feature(name, kinds[name], len(levels), tuple(level for level in levels if level is not None))
-        for name, levels in bins.items()
-    )
+def _features(engine: Engine) -> tuple[Feature, ...]:
+    names = ("feature", "kind", "low", "after", "level", "centre")
+    rows = engine.rows(f"SELECT {', '.join(names)} FROM edges WHERE bin >= 0 ORDER BY feature, bin")
+    return features_of(dict(zip(names, row, strict=True)) for row in rows)
 
 
 def scan(engine: Engine, watched: Watched) -> Cost:

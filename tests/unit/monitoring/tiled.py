@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from sqlglot import exp
 
-from penstock.monitoring.drift import Baseline, Feature, Tiling, edges, tiles
+from penstock.monitoring.drift import Baseline, Feature, Tiling, edges, features_of, tiles
 
 START = datetime(2026, 1, 1)
 CONNECTION = duckdb.connect()
@@ -68,12 +68,9 @@ def build_edges(
     """A table of edges, its id, and the features as they are in it."""
     baseline = Baseline(relation, features, relation, **more)
     CONNECTION.execute(f"CREATE OR REPLACE TABLE {name} AS {edges(baseline, 'duckdb').sql('duckdb')}")
-    found = []
-    for feature, kind in features.items():
-        bins = rows_of(f"SELECT bin, level FROM {name} WHERE feature = '{feature}' AND bin >= 0 ORDER BY bin")
-        levels = tuple(row["level"] for row in bins if row["level"] is not None)
-        found.append(Feature(feature, kind, len(bins), levels))
-    return baseline.edges_id, tuple(found)
+    bins = rows_of(f"SELECT * FROM {name} WHERE bin >= 0 ORDER BY feature, bin")
+    found = {each.name: each for each in features_of(bins)}
+    return baseline.edges_id, tuple(found[name] for name in features)
 
 
 def build_tiles(name: str, relation: str, tiling: Tiling) -> None:

@@ -2,7 +2,7 @@
 
 from penstock.monitoring.drift.bin_edges import Baseline, edges
 from penstock.monitoring.drift.distances import Histograms, drift
-from penstock.monitoring.drift.tiling import Feature, Tiling, tiles
+from penstock.monitoring.drift.tiling import Feature, Tiling, features_of, tiles
 from penstock.monitoring.drift.windows import Window, compared, moments, moving
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "compared",
     "drift",
     "edges",
+    "features_of",
     "moments",
     "moving",
     "tiles",

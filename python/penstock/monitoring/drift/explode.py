@@ -24,7 +24,7 @@ def exploded(values: Sequence[exp.Expr], place: str, value: str, dialect: Dialec
         value: The name of the column of values.
         dialect: Whose SQL it is.
     """
-    listed = exp.Array(expressions=[each.copy() for each in values])
+    listed = exp.Array(expressions=list(values))
     if dialect == "spark":
         names = [exp.to_identifier(place), exp.to_identifier(value)]
         return [exp.Aliases(this=call("POSEXPLODE", listed), expressions=names)]

@@ -6,15 +6,17 @@ later. They are a group, so that rows that were changed or deleted are taken awa
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from itertools import groupby
+from typing import Any, Literal, get_args
 
 from sqlglot import exp
 
 from penstock.errors import InvalidRequestError, UnknownNameError
-from penstock.monitoring.drift.bin_edges import INFINITE, MISSING, NOT_A_NUMBER
-from penstock.monitoring.drift.explode import NUMBER, Kind, exploded, finite, integer, places_of, value_at
-from penstock.monitoring.words import column, each, formula, known_dialect, source
+from penstock.monitoring.drift.bins import branched, searched
+from penstock.monitoring.drift.explode import NUMBER, Kind, exploded, value_at
+from penstock.monitoring.words import column, formula, known_dialect, source
 from penstock.scoring.linear.engines_sql import Dialect, call, words
 
 Bucket = Literal["hour", "day", "week", "month"]
@@ -33,12 +35,33 @@ class Feature:
         kind: `number` or `text`.
         bins: How many bins from 0 on it has.
         levels: The values of a text that have bins, 1, 2, … in this order.
+        lows: Where the bins 1, 2, … of a number begin, and whether that edge itself is left out. Spark finds them in
+            the table of edges.
+        centre: From which its moments are taken; likewise.
     """
 
     name: str
     kind: Kind
     bins: int = 1
     levels: tuple[str, ...] = ()
+    lows: tuple[tuple[float, bool], ...] = ()
+    centre: float = 0.0
+
+
+def features_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Feature, ...]:
+    """The features of a table of edges.
+
+    Args:
+        rows: Those of bins from 0 on, by feature and in order of the bins: `feature`, `kind`, `low`, `after`, `level`,
+            `centre`.
+    """
+    features = []
+    for (name, kind), found in groupby(rows, key=lambda row: (row["feature"], row["kind"])):
+        bins = list(found)
+        levels = tuple(row["level"] for row in bins if row["level"] is not None)
+        lows = tuple((float(row["low"]), bool(row["after"])) for row in bins[1:] if row["low"] is not None)
+        features.append(Feature(name, kind, len(bins), levels, lows, float(bins[0]["centre"] or 0)))
+    return tuple(features)
 
 
 @dataclass(frozen=True)
@@ -102,14 +125,15 @@ def tiles(relation: str | exp.Query, tiling: Tiling, dialect: Dialect, *, sign: 
     sums = [exp.alias_(formula(text), name) for name, text in _MERGED.items()]
     answer = (
         exp.select(exp.alias_(exp.Literal.string(tiling.edges_id), "edges_id"), *keys, *sums)
-        .with_("lows", _lows(tiling, dialect))
-        .with_("cells", _cells(relation, tiling, sign, dialect))
-        .with_("counted", _counted(_searched(tiling, sign, dialect), tiling, sign, dialect))
-        .with_("by_segment", _by_segment(tiling, sign, dialect))
         .from_("by_segment")
         .group_by(*keys)
     )
-    return answer.having(formula(_CHANGED)) if sign is not None else answer
+    if sign is not None:
+        answer = answer.having(formula(_CHANGED))
+    # Without copies, for thousands of features make it long.
+    answer.with_("binned", _binned(relation, tiling, sign, dialect), copy=False)
+    answer.with_("counted", _counted(tiling, sign), copy=False)
+    return answer.with_("by_segment", _by_segment(tiling, sign, dialect), copy=False)
 
 
 def keys_of(tiling: Tiling) -> tuple[str, ...]:
@@ -122,31 +146,8 @@ _MERGED = {"n": "CAST(SUM(n) AS BIGINT)", "total": "SUM(total)", "squares": "SUM
 _CHANGED = "SUM(n) <> 0 OR ABS(SUM(total)) > 1e-12 * SUM(size) OR ABS(SUM(squares)) > 1e-12 * SUM(power)"
 
 
-def _lows(tiling: Tiling, dialect: Dialect) -> exp.Select:
-    """The lower edges of each feature's bins in order, and whether the edge itself is left out."""
-    low = formula(
-        "CASE WHEN kind = 'number' THEN COALESCE(low, CAST('-Infinity' AS DOUBLE)) ELSE CAST(bin AS DOUBLE) END"
-    )
-    parts = {"bin": exp.column("bin"), "low": low, "after": exp.column("after")}
-    named = [exp.PropertyEQ(this=exp.to_identifier(name), expression=value) for name, value in parts.items()]
-    collect, sort = ("COLLECT_LIST", "SORT_ARRAY") if dialect == "spark" else ("LIST", "LIST_SORT")
-    sorted_ = call(sort, call(collect, exp.Struct(expressions=named)))
-    bins = (
-        exp.select("places.place", exp.alias_(sorted_, "bins"), exp.alias_(formula("MAX(centre)"), "centre"))
-        .from_(source(tiling.edges, dialect))
-        .join(places_of([each.name for each in tiling.features], dialect).subquery("places"), using="feature")
-        .where(exp.column("edges_id").eq(tiling.edges_id), "bin >= 0")
-        .group_by("places.place")
-    )
-    lists = [
-        exp.alias_(each(exp.column("bins"), "b", exp.column(name, "b"), dialect), as_)
-        for name, as_ in (("low", "lows"), ("after", "afters"))
-    ]
-    return exp.select("place", *lists, "centre").from_(bins.subquery("bins"))
-
-
-def _cells(relation: str | exp.Query, tiling: Tiling, sign: str | None, dialect: Dialect) -> exp.Select:
-    """Each row once for each feature, whose value is a number, or of a text that of its bin."""
+def _binned(relation: str | exp.Query, tiling: Tiling, sign: str | None, dialect: Dialect) -> exp.Select:
+    """Each row once for each feature: the `bin` of its value, and how far `away` from the centre it is."""
     time = column(tiling.time) if tiling.time is not None else None
     bucket: exp.Expr = exp.cast(exp.null(), "timestamp")
     if time is not None:
@@ -157,64 +158,30 @@ def _cells(relation: str | exp.Query, tiling: Tiling, sign: str | None, dialect:
         **{own: exp.cast(column(name), "text") for own, name in zip(_segments(tiling), tiling.segments, strict=True)},
         **({"sign": column(sign)} if sign is not None else {}),
     }
+    rows = exp.select(*(exp.alias_(value, name) for name, value in told.items())).from_(source(relation, dialect))
+    if time is not None:
+        rows = rows.where(exp.not_(exp.Is(this=time, expression=exp.null())))
     values = [_value(feature, dialect) for feature in tiling.features]
-    query = exp.select(
-        *(exp.alias_(value, name) for name, value in told.items()), *exploded(values, "place", "x", dialect)
-    ).from_(source(relation, dialect))
-    return query if time is None else query.where(exp.not_(exp.Is(this=time, expression=exp.null())))
+    return searched(rows, values, tiling) if dialect == "spark" else branched(rows, values, tiling)
 
 
 def _value(feature: Feature, dialect: Dialect) -> exp.Expr:
+    """A value as a number; of a text that of its bin."""
     if feature.kind == NUMBER:
         return exp.cast(column(feature.name), "double")
     text = exp.cast(column(feature.name), "text")
-    codes: dict[str | float, float] = {level: float(at) for at, level in enumerate(feature.levels, 1)}
-    found = words(dialect).lookup(text, codes)
+    if dialect == "spark":
+        codes: dict[str | float, float] = {level: float(at) for at, level in enumerate(feature.levels, 1)}
+        found = words(dialect).lookup(text, codes)
+    else:  # a list is looked through at a tenth of what a map takes there
+        levels = exp.Array(expressions=[exp.Literal.string(level) for level in feature.levels])
+        found = exp.cast(call("LIST_POSITION", exp.cast(levels, "text[]", dialect="duckdb"), text), "double")
     return formula("CASE WHEN NOT :own IS NULL THEN COALESCE(:found, 0e0) END", own=text, found=found)
 
 
-def _searched(tiling: Tiling, sign: str | None, dialect: Dialect) -> exp.Select:
-    """The cells with the place of the last lower edge that is not above the value, by halves.
-
-    The edges are data and not code: a branch for each would be more code than the JVM compiles.
-    """
-    kept = [*keys_of(tiling)[:-4], *_segments(tiling), *(["sign"] if sign is not None else [])]
-    carried = [exp.column(name) for name in (*kept, "place", "x", "lows", "afters", "centre")]
-    query = exp.select(*(exp.column(name, "cells") for name in (*kept, "place", "x")), "lows", "afters", "centre")
-    query = query.select(exp.alias_(exp.Literal.number(0), "found"))
-    query = query.from_("cells").join("lows", on="cells.place = lows.place")
-    if dialect == "spark":
-        query = query.hint("BROADCAST(lows)", dialect="spark")
-    step = 1 << (max(feature.bins for feature in tiling.features) - 1).bit_length()
-    while step > 1:
-        step //= 2
-        there = formula("found + :step", step=exp.Literal.number(step))
-        further = formula(
-            "found + CASE WHEN x >= :low THEN :step ELSE 0 END",
-            low=value_at(exp.column("lows"), there, dialect), step=exp.Literal.number(step),
-        )  # fmt: skip
-        query = exp.select(*carried, exp.alias_(further, "found")).from_(query.subquery("halved"))
-    return query
-
-
-def _counted(searched: exp.Select, tiling: Tiling, sign: str | None, dialect: Dialect) -> exp.Select:
+def _counted(tiling: Tiling, sign: str | None) -> exp.Select:
     """The tiles by all segments at once, so that each cell is counted once."""
-    found = exp.column("found")
-    code = formula(
-        """
-        CASE WHEN x IS NULL THEN :missing
-             WHEN ISNAN(x) THEN :not_a_number
-             WHEN ABS(x) = CAST('Infinity' AS DOUBLE) THEN :infinite
-             WHEN :after AND x = :low THEN found - 1
-             ELSE found END
-        """,
-        missing=integer(MISSING), not_a_number=integer(NOT_A_NUMBER), infinite=integer(INFINITE),
-        after=value_at(exp.column("afters"), found, dialect), low=value_at(exp.column("lows"), found, dialect),
-    )  # fmt: skip
     keys = [exp.column(name) for name in (*keys_of(tiling)[:-4], *_segments(tiling), "place", "bin")]
-    away = formula("CASE WHEN :finite THEN x - centre END", finite=finite(exp.column("x")))
-    signs = [exp.column("sign")] if sign is not None else []
-    binned = exp.select(*keys[:-1], exp.alias_(exp.cast(code, "int"), "bin"), exp.alias_(away, "away"), *signs)
     sums = {"n": "COUNT(*)", "total": "COALESCE(SUM(away), 0e0)", "squares": "COALESCE(SUM(away * away), 0e0)"}
     if sign is not None:
         sums = {
@@ -225,11 +192,7 @@ def _counted(searched: exp.Select, tiling: Tiling, sign: str | None, dialect: Di
             "power": "COALESCE(SUM(away * away), 0e0)",
         }
     aggregates = [exp.alias_(formula(text), name) for name, text in sums.items()]
-    return (
-        exp.select(*keys, *aggregates)
-        .from_(binned.from_(searched.subquery("searched")).subquery("binned"))
-        .group_by(*keys)
-    )
+    return exp.select(*keys, *aggregates).from_("binned").group_by(*keys)
 
 
 def _by_segment(tiling: Tiling, sign: str | None, dialect: Dialect) -> exp.Select:
