@@ -30,6 +30,8 @@ PYTHON ?= python3
 # - test_readers.py reads each version of many tables; tests/unit/readers reads others.
 # - test_tiles_on_spark.py has on Spark what tests/unit/monitoring has of tiles on DuckDB; the demo builds some.
 # - test_semantic_metricflow.py asks MetricFlow 260 questions; test_semantic_random.py asks it others.
+# - test_conformance_on_spark.py asks Spark all the cases; test_conformance.py asks DuckDB, and
+#   tests/spark/test_semantic_answers.py asks Spark others.
 HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/servers/test_moved_champion.py \
   tests/training_sets/test_training_refresh.py tests/training_sets/test_leakage.py \
   tests/training_sets/test_training_records.py tests/spark/test_upkeep.py \
@@ -40,7 +42,7 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_logged_stream.py tests/spark/test_performance_on_spark.py \
   tests/dbt/test_performance_tests.py tests/dbt/test_tile_models.py tests/spark/test_tiles_on_spark.py \
   tests/spark/test_gate_refusals.py tests/spark/test_ledger.py tests/spark/test_paired_on_spark.py \
-  tests/unit/semantic/test_semantic_metricflow.py
+  tests/unit/semantic/test_semantic_metricflow.py tests/conformance/test_conformance_on_spark.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict \
   bench-monitoring clean
@@ -69,8 +71,8 @@ lint: setup ## ruff, types, the one-way imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint ## The test suite, in three processes: they often wait, for a JVM or for each other's servers
-	$(BIN)/pytest -n 3 $(HEAVY:%=--ignore=%)
+test: lint ## The test suite, in two processes
+	$(BIN)/pytest -n 2 $(HEAVY:%=--ignore=%)
 
 # What is too heavy for the lock lies beside it: PyPI's torch is 4 GB with CUDA's libraries.
 .venv-clients/%/.ready: tests/clients/%.txt $(VENV)/.ready
