@@ -135,7 +135,7 @@ def decide(
     Raises:
         UnknownNameError: when there is no such version or column.
         InvalidRequestError: when the version is live already, the relation is no Delta table, or there are no rows.
-        PenstockError: as for `gate_evidence.evidence_of`.
+        PenstockError: as for `evidence.evidence_of`.
     """
     number = newest_version(gate.model) if challenger is None else challenger
     check_version(gate.model, number)

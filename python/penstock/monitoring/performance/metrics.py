@@ -41,7 +41,7 @@ def performance(scores: Scores, dialect: Dialect, *, confidence: float = 0.95) -
 
     Intervals: Wilson's (J. Am. Stat. Assoc. 22, 1927) for shares of outcomes; else the metric ± z standard errors, by
     the central limit theorem, DeLong for `auc`, and the delta method for ratios. There is none for `ece`. What
-    `standard_error` is of is in `metric_formulas`.
+    `standard_error` is of is in `formulas`.
 
     Args:
         scores: The rows.
