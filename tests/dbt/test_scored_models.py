@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from tests.local_project import LocalProject
 
-ROOT = Path(__file__).parents[2]
 SCHEMA = "scored_models"
 ROWS = 60
 FUNCTIONS = """
@@ -25,14 +22,6 @@ FUNCTIONS = """
             - {name: doubled_checked, returns: [prediction, version, error], on_error: skip}
 """
 FILES = {
-    "dbt_project.yml": """
-name: penstock  # for the macros of the package
-version: 0.1.0
-profile: penstock
-test-paths: [tests/data]
-flags: {partial_parse: false, send_anonymous_usage_stats: false}
-models: {+file_format: delta}
-""",
     "models/sources.yml": f"""
 sources:
   - {{name: raw, schema: {SCHEMA}, tables: [{{name: to_score}}]}}
@@ -83,36 +72,11 @@ def register(factor: float) -> int:
     return int(store.create_model_version("doubled", logged.model_uri).version)
 
 
-class Project:
-    """The project in a folder, built in this process, and what its builds left."""
+class Project(LocalProject):
+    """The project, and what its builds left."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name in ("macros", "tests/data/generic"):
-            shutil.copytree(ROOT / name, folder / name)
-        for name, text in FILES.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(text)
-        profile = (ROOT / "profiles.example.yml").read_text().replace("schema: penstock", f"schema: {SCHEMA}")
-        (folder / "profiles.yml").write_text(profile)
-
-    def dbt(self, *arguments: str) -> Any:
-        from dbt.cli.main import dbtRunner
-
-        place = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
-        return dbtRunner().invoke(["--quiet", *arguments, *place])
-
-    def build(self, *models: str) -> dict[str, str]:
-        """Run these models; the message of each."""
-        done = self.dbt("run", "--select", *models)
-        assert done.success, done.exception or [r.message for r in done.result.results]
-        return {result.node.name: result.message for result in done.result.results}
-
-    @property
-    def spark(self) -> SparkSession:
-        from pyspark.sql import SparkSession
-
-        return SparkSession.builder.getOrCreate()
+        super().__init__(folder, FILES, SCHEMA)
 
     def history(self) -> list[Any]:
         return self.spark.sql(f"DESCRIBE HISTORY {SCHEMA}.scores").orderBy("version").collect()
@@ -140,12 +104,10 @@ class Project:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Version 1 is live, version 2 waits, and all rows are scored."""
-    from penstock.profile import load_target
     from penstock.registry.promote import promote
-    from penstock.sessions import start_spark
 
     project = Project(tmp_path_factory.mktemp("scored"))
-    spark = start_spark(load_target(project.folder).settings, [])
+    spark = project.spark
     spark.sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     spark.sql(
         f"CREATE OR REPLACE TABLE {SCHEMA}.to_score USING DELTA AS"

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.local_project import LocalProject
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pyspark.sql import SparkSession
-
-ROOT = Path(__file__).parents[2]
 SCHEMA = "tile_models"
 MODEL = "scored_events"
 FILES = {
-    "dbt_project.yml": """
-name: penstock  # for the macros of the package
-version: 0.1.0
-profile: penstock
-test-paths: [tests/data]
-flags: {partial_parse: false, send_anonymous_usage_stats: false}
-models: {+file_format: delta}
-""",
     "models/sources.yml": f"""
 sources:
   - {{name: raw, schema: {SCHEMA}, tables: [{{name: events}}, {{name: history}}, {{name: trained}}]}}
@@ -68,33 +58,11 @@ def events(first: int, last: int, *, day: str, shift: float = 0.0) -> str:
     )
 
 
-class Project:
-    """The project in a folder, built in this process, and what its builds left."""
-
-    spark: SparkSession
+class Project(LocalProject):
+    """The project, and what its builds left."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name in ("macros", "tests/data/generic"):
-            shutil.copytree(ROOT / name, folder / name)
-        for name, text in FILES.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(text)
-        profile = (ROOT / "profiles.example.yml").read_text().replace("schema: penstock", f"schema: {SCHEMA}")
-        (folder / "profiles.yml").write_text(profile)
-
-    def dbt(self, *arguments: str) -> Any:
-        from dbt.cli.main import dbtRunner
-
-        place = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
-        return dbtRunner().invoke(["--quiet", *arguments, *place])
-
-    def build(self, *models: str) -> None:
-        done = self.dbt("run", "--select", *models)
-        assert done.success, done.exception or [r.message for r in done.result.results]
-
-    def sql(self, statement: str) -> list[Any]:
-        return self.spark.sql(statement).collect()
+        super().__init__(folder, FILES, SCHEMA)
 
     def commits(self, table: str) -> int:
         return len(self.sql(f"DESCRIBE HISTORY {SCHEMA}.{table}"))
@@ -143,12 +111,10 @@ def whole_sql(project: Project) -> str:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The project built once, over two days of events like those that the model was trained on."""
-    from penstock.profile import load_target
     from penstock.registry.alias_table import ensure_tables
-    from penstock.sessions import start_spark
 
     made = Project(tmp_path_factory.mktemp("tiles"))
-    spark = made.spark = start_spark(load_target(made.folder).settings, [])
+    spark = made.spark
     ensure_tables(spark)
     spark.sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     days = f"{events(0, 500, day='2026-01-01')} UNION ALL {events(500, 1000, day='2026-01-02')}"
