@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from penstock.manifest.model import SemanticManifest
     from penstock.profile import Target
     from penstock.project_gates import Gates
+    from penstock.project_loop import Loops
     from penstock.project_training import TrainingSets
     from penstock.readers import TrainingSetReader
     from penstock.registry.sync import Synced
@@ -197,6 +198,13 @@ class Project:
         from penstock.project_gates import Gates
 
         return Gates(self, self._doing)
+
+    @cached_property
+    def loops(self) -> Loops:
+        """The loops of the project's models: train, decide, promote."""
+        from penstock.project_loop import Loops
+
+        return Loops(self, self._doing)
 
     def metric_views(self) -> dict[str, list[MetricInViews]]:
         """For each semantic model with metrics, which of them metric views have, and which none can have."""

@@ -68,20 +68,29 @@ class Gates:
             raise UnknownNameError.of("gate", model, self.declared, where="the nodes of the project", fix=fix)
         return self.declared[model]
 
-    def decide(self, model: str, challenger: int | None = None, *, approved_by: str | None = None) -> Decision:
+    def decide(
+        self,
+        model: str,
+        challenger: int | None = None,
+        *,
+        approved_by: str | None = None,
+        results: Mapping[str, str] | None = None,
+    ) -> Decision:
         """Decide whether a version may go live; Spark is started.
 
         Args:
             model: The registered name.
             challenger: The version; the newest when None.
             approved_by: Who approves it.
+            results: What came of dbt's tests, by name; that of dbt's last invocation if not given.
 
         Raises:
             PenstockError: as for `gate_of` and `monitoring.gates.decide`.
         """
         from penstock.monitoring.gates.decide import decide
 
-        gate, results = self.gate_of(model), self._results()
+        gate = self.gate_of(model)
+        results = self._results() if results is None else results
         spark, relation = self._project.spark, self._relation(gate, f"gate of {model}")
 
         def doing(step: str, how_far: Callable[[], str] = lambda: spark_engine.how_far(spark)) -> Any:

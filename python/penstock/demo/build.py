@@ -10,12 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from penstock.errors import PenstockError
+from penstock.dbt_runs import run_dbt
 from penstock.home import home
-
-
-class BuildFailed(PenstockError):
-    """`dbt build` ended with errors."""
 
 
 @dataclass(frozen=True)
@@ -42,24 +38,11 @@ def build(
     Raises:
         BuildFailed: when a node fails.
     """
-    from dbt.cli.main import dbtRunner
-
-    def heard(event: Any) -> None:
-        if event.info.name == "NodeFinished":
-            on_node(event.data)
-        elif event.info.name == "NodeStart":
-            on_start(event.data)
-
-    result = dbtRunner(callbacks=[heard]).invoke(["build", *selection, "--log-level", "error", "--no-use-colors"])
-    if not result.success:
-        raise BuildFailed(
-            f"dbt build failed: {result.exception or 'see the errors above'}", where="logs/dbt.log", fix="dbt build"
-        )
-    results = list(result.result)
+    result = run_dbt("build", *selection, on_node=on_node, on_start=on_start)
     return Build(
         " ".join(("dbt build", *selection)),
-        Counter((each.node.resource_type, str(each.status)) for each in results),
-        result.result.elapsed_time,
+        Counter((each.node.resource_type, str(each.status)) for each in result),
+        result.elapsed_time,
     )
 
 

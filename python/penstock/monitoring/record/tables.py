@@ -36,6 +36,7 @@ class Table:
         key: The columns that tell its rows apart.
         time: The column that its files are clustered by.
         comment: What a row is.
+        only_added: Whether rows are never changed.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Table:
     key: tuple[str, ...]
     time: str
     comment: str
+    only_added: bool = True
 
     def column(self, name: str) -> Column:
         """The column of this name."""
@@ -174,6 +176,6 @@ def _statement(table: Table) -> str:
     return (
         f"CREATE TABLE IF NOT EXISTS {table.name} ({columns}) USING DELTA CLUSTER BY ({quoted(table.time)})"
         f" COMMENT {literal(table.comment)}"
-        " TBLPROPERTIES ('delta.appendOnly' = 'true', 'delta.enableTypeWidening' = 'true',"
+        f" TBLPROPERTIES ('delta.appendOnly' = '{str(table.only_added).lower()}', 'delta.enableTypeWidening' = 'true',"
         " 'delta.enableChangeDataFeed' = 'true')"
     )
