@@ -108,7 +108,7 @@ bench-monitoring: setup .venv-peers/nannyml/.ready .venv-peers/evidently/.ready 
 	$(BIN)/python -m benchmarks.monitoring $(ARGS)
 
 lock: ## Resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra demo --extra readers --extra engines --group dev --overrides overrides.txt --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra demo --extra readers --extra engines --extra tuning --group dev --overrides overrides.txt --universal --python-version 3.11 \
 	  --no-header --no-emit-index-url --upgrade -o requirements.lock
 
 clean: ## Remove everything that was made here

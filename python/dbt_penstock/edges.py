@@ -22,11 +22,12 @@ _NEEDED = ("spine", "at", "entities", "features")
 
 def add_edges(manifest: Any) -> None:
     """Add the edges to every node with requests, and remember the project's functions for the session."""
-    from dbt_penstock import functions, gates, generated_tests, logged, loops, session
+    from dbt_penstock import functions, gates, generated_tests, logged, loops, session, trained
 
     session.remember_functions([function.to_dict() for function in manifest.functions.values()])
     gates.check(manifest.nodes.values())
     loops.check(manifest.nodes.values())
+    trained.check(manifest)
     declaring = functions.check(manifest.nodes.values())
     logged.check(manifest.nodes.values())
     asking = [node for node in manifest.nodes.values() if _asks(node)]
@@ -97,6 +98,8 @@ def _spine_in_yaml(node: Any, given: Any, manifest: Any) -> str | None:
 def _needed(
     request: Mapping[str, Any], definitions: Any, manifest: Any, node: Any, declaring: Mapping[str, str]
 ) -> Iterable[str]:
+    if request["kind"] == "trained":  # `trained.check` has made its edge
+        return ()
     if request["kind"] == "predict":
         declares = declaring.get(str(request["model"]).lower())
         return [declares] if declares else _training_node(request["model"], manifest)

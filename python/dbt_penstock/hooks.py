@@ -7,7 +7,7 @@
 5. Python models run in that session or in that server (`submission_method: session`).
 6. An interrupted build ends at once.
 7. A model that is a training set writes what it was made from into its table, one that declares SQL functions of models
-   makes them, and one whose rows belong to the record logs them.
+   makes them, and one whose rows belong to the record logs them. One that declares how it trains has trained before.
 8. What a node asks of models is counted as its own, and written when dbt's command ends.
 """
 
@@ -143,9 +143,10 @@ def _write_records_and_functions(runner: Any) -> None:
 
     @wraps(original)
     def with_record(self: Any, model: Any, manifest: Any) -> Any:
-        from dbt_penstock import functions, logged, records
+        from dbt_penstock import functions, logged, records, trained
 
-        with logged.logged(model), functions.synced(model), records.written(model, manifest, self.adapter):
+        recorded = records.written(model, manifest, self.adapter)
+        with logged.logged(model), functions.synced(model), recorded, trained.trained(model, manifest):
             return original(self, model, manifest)
 
     runner.execute = with_record

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ def client() -> MlflowClient:
     if _is_local():
         _folder().mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(_local_uri())
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # it shows one for each of a model's files
     # The schema migrations of a new SQLite file, and hints about other ways to log, are noise for our users.
     for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.models.model", "mlflow.sklearn"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -47,6 +49,24 @@ def find_version(model: str, fingerprint: str) -> Any | None:
     """The newest registered version of `model` that was made from this fingerprint, if there is one."""
     found = client().search_model_versions(f"name = '{model}' and tag.`{FINGERPRINT}` = '{fingerprint}'")
     return max(found, key=lambda v: int(v.version), default=None)
+
+
+@contextmanager
+def run_of(model: str, fingerprint: str) -> Iterator[Any]:
+    """Within, MLflow's active run is the one of this fingerprint: one that was cut short goes on.
+
+    Args:
+        model: Whose experiment it is in.
+        fingerprint: What tells the run apart.
+    """
+    import mlflow
+
+    experiment = open_experiment(model)
+    match = f"tags.`{FINGERPRINT}` = '{fingerprint}'"
+    found = client().search_runs([experiment], match, order_by=["attributes.start_time"], max_results=1)
+    known = {"run_id": found[0].info.run_id} if found else {"run_name": model, "tags": {FINGERPRINT: fingerprint}}
+    with mlflow.start_run(experiment_id=experiment, **known) as run:
+        yield run
 
 
 def described(description: str, comments: Mapping[str, str]) -> dict[str, Any]:

@@ -79,7 +79,9 @@ def by_drift(
     """
     drifted = status in ("fail", "warn")
     same = bool(read) and dict(read) == dict(answered)
-    told = f"test {test}: {status}" + (", as when the last loop began, on the same tables" if drifted and same else "")
+    told = f"test {test}: {status}" + (
+        ", as when the last loop had trained, on the same tables" if drifted and same else ""
+    )
     return Trigger(DRIFT, drifted and not same, failures, None, told)
 
 

@@ -1,0 +1,183 @@
+"""Loops of the project in this folder, one after the other; prints what each came to, as JSON.
+
+All of them share one Spark, for each start of one takes as long as several loops. What ends a process in the midst of a
+step is an exception here, which nothing of ours catches; test_killed_loop.py ends a process itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from penstock.monitoring.loop import runs
+from penstock.monitoring.loop.alone import LoopRuns, alone
+from penstock.profile import load_target
+from penstock.project import Project
+from penstock.registry import mlflow_store
+from penstock.registry.promote import CHAMPION, roll_back
+from penstock.sessions import start_spark
+
+YAML = Path("models/buying.yml")
+
+
+class Killed(BaseException):
+    """What ends a loop in the midst of it."""
+
+
+def rows(first: int, count: int, *, known: bool, z: float = 0.0) -> pd.DataFrame:
+    """A visit an hour; whether it ends with a purchase comes of a number that `x` tells, or does not."""
+    draw = np.random.default_rng(first)
+    x = draw.normal(0, 1, count)
+    bought = (draw.uniform(0, 1, count) < 1 / (1 + np.exp(-2 * x))).astype("int32")
+    ids = np.arange(first, first + count)
+    return pd.DataFrame(
+        {
+            "visit_id": ids,
+            "at": pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(ids, unit="h"),
+            "x": x if known else draw.normal(0, 1, count),
+            "z": draw.normal(z, 1, count),
+            "kind": draw.choice(["a", "b"], count),
+            "bought": bought,
+        }
+    )
+
+
+def dbt(*arguments: str) -> None:
+    from dbt.cli.main import dbtRunner
+
+    done = dbtRunner().invoke(["--quiet", *arguments])
+    assert done.success, done.exception
+
+
+def add(spark: Any, frame: pd.DataFrame) -> None:
+    """Visits in the source, and what the project's own job makes of them."""
+    spark.createDataFrame(frame).write.format("delta").mode("append").saveAsTable("penstock.visits")
+    dbt("run", "--select", "visits_seen")
+
+
+def state(spark: Any) -> dict[str, Any]:
+    """All that a loop leaves, counted."""
+    store = mlflow_store.client()
+    experiment = store.get_experiment_by_name("buying")
+    logged = store.search_runs([experiment.experiment_id], max_results=1000) if experiment else []
+    aliases = spark.read.option("readChangeFeed", "true").option("startingVersion", 0).table("ml.model_aliases")
+    last = runs.newest_run(spark, "buying")
+    return {
+        "versions": len(store.search_model_versions("name = 'buying'")),
+        "runs": sum("penstock.trial" not in each.data.tags for each in logged),
+        "trials": sum("penstock.trial" in each.data.tags for each in logged),
+        "unfinished": sum(each.info.status != "FINISHED" for each in logged),
+        "recorded": [row["version"] for row in spark.table("penstock.buying").orderBy("version").collect()],
+        "moves": aliases.where("_change_type IN ('insert', 'update_postimage')").count(),
+        "gates": spark.table("ml.gates").count() if spark.catalog.tableExists("ml.gates") else 0,
+        "loops": spark.table("ml.loops").count(),
+        "commits": spark.sql("DESCRIBE HISTORY ml.loops").count(),
+        "state": last.state if last else None,
+        "live": last.live if last else None,
+        "steps": {each.step: each.told for each in last.steps} if last else {},
+        "ended": last is not None and last.ended_at is not None,
+        "mirrored": int(store.get_model_version_by_alias("buying", CHAMPION).version),
+    }
+
+
+def loop(**given: Any) -> dict[str, Any]:
+    run = Project().loops.run("buying", **given)
+    return {"state": run.state, "due": [each.kind for each in run.triggers if each.due], "id": run.loop_id}
+
+
+def killing(places: list[str]) -> Any:
+    """A `Doing` that ends the process at the first place that is not among these, which it is then."""
+
+    def reach(place: str) -> None:
+        if place not in places:
+            places.append(place)
+            raise Killed(place)
+
+    @contextlib.contextmanager
+    def doing(step: str, how_far: Any = str) -> Iterator[None]:
+        reach(f"before {step}")
+        yield
+        reach(f"after {step}")
+
+    return doing
+
+
+def killed_again_and_again(**given: Any) -> list[str]:
+    """A loop that is ended at each place where it can be, and run again each time; where that was."""
+    places: list[str] = []
+    while len(places) < 40:
+        with contextlib.suppress(Killed):
+            Project(doing=killing(places)).loops.run("buying", **given)
+            return places
+    raise AssertionError(f"it does not end: {places}")
+
+
+def two_at_once(spark: Any) -> list[str]:
+    """What the second of two is told, on one machine, and of two that share nothing but the tables."""
+    told = []
+    with alone("buying"):
+        try:
+            loop(now=True)
+        except LoopRuns as error:
+            told.append(error.what)
+    last = runs.newest_run(spark, "buying")
+    assert last is not None
+    for attempt in (lambda: runs.begin(spark, last), lambda: runs.save(spark, last, held_by="nobody")):
+        try:
+            attempt()
+        except LoopRuns as error:
+            told.append(error.what)
+    return told
+
+
+def declare(old: str, new: str) -> None:
+    text = YAML.read_text()
+    assert old in text
+    YAML.write_text(text.replace(old, new))
+    dbt("parse")
+
+
+def main() -> None:
+    spark = start_spark(load_target(Path()).settings, [])
+    spark.sql("CREATE SCHEMA IF NOT EXISTS penstock")
+    outcomes: dict[str, Any] = {}
+    began = time.monotonic()
+
+    def done(title: str, **told: Any) -> None:
+        outcomes[title] = {**told, **state(spark)}
+        print(f"{time.monotonic() - began:.0f} s: {title}", file=sys.stderr)
+
+    dbt("parse")
+    spark.createDataFrame(rows(0, 800, known=False)).write.format("delta").saveAsTable("penstock.visits")
+    done("first", **loop())
+    done("at rest", **loop())
+    add(spark, rows(800, 1600, known=True))
+    done("killed", places=killed_again_and_again(), **loop())
+    done("two at once", told=two_at_once(spark))
+    add(spark, rows(2400, 100, known=True, z=20.0))
+    done("drift", **loop())
+    done("drift, answered", **loop())
+    done("now, the same rows", **loop(now=True))
+    declare("min_rows: 50", "min_rows: 50, approval: [anna], better_by: -1")
+    declare("every: 7 days", "every: 1 second")
+    done("waits", **loop())
+    declare("every: 1 second", "every: 7 days")
+    done("waits on", **loop())
+    done("approved by somebody else", **loop(approved_by="otto"))
+    done("left", **loop(now=True))
+    done("approved", **loop(approved_by="anna"))
+    roll_back(spark, "buying")
+    done("rolled back", **loop())
+    json.dump(outcomes, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
