@@ -32,6 +32,8 @@ PYTHON ?= python3
 # - test_semantic_metricflow.py asks MetricFlow 260 questions; test_semantic_random.py asks it others.
 # - test_conformance_on_spark.py asks Spark all the cases; test_conformance.py asks DuckDB, and
 #   tests/spark/test_semantic_answers.py asks Spark others.
+# - tests/loops/test_loop.py kills a loop at each of its steps and has a dozen others, test_declared_training.py searches;
+#   tests/unit has what starts a loop, the search, the trainers and what is declared.
 HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/servers/test_moved_champion.py \
   tests/training_sets/test_training_refresh.py tests/training_sets/test_leakage.py \
   tests/training_sets/test_training_records.py tests/spark/test_upkeep.py \
@@ -42,7 +44,8 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_logged_stream.py tests/spark/test_performance_on_spark.py \
   tests/dbt/test_performance_tests.py tests/dbt/test_tile_models.py tests/spark/test_tiles_on_spark.py \
   tests/spark/test_gate_refusals.py tests/spark/test_ledger.py tests/spark/test_paired_on_spark.py \
-  tests/unit/semantic/test_semantic_metricflow.py tests/conformance/test_conformance_on_spark.py
+  tests/unit/semantic/test_semantic_metricflow.py tests/conformance/test_conformance_on_spark.py \
+  tests/loops/test_loop.py tests/spark/test_declared_training.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict \
   bench-monitoring clean

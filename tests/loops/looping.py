@@ -1,13 +1,19 @@
 """Loops of the project in this folder, one after the other; prints what each came to, as JSON.
 
+    python looping.py start     begins the first loop, and kills itself and its JVM in the midst of its search
+    python looping.py go on     ends that loop, and has others
+
 All of them share one Spark, for each start of one takes as long as several loops. What ends a process in the midst of a
-step is an exception here, which nothing of ours catches; test_killed_loop.py ends a process itself.
+step is an exception here, which nothing of ours catches; test_loop.py ends a process itself, too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -145,9 +151,43 @@ def declare(old: str, new: str) -> None:
     dbt("parse")
 
 
+def page(spark: Any) -> dict[str, Any]:
+    """What docs/loop.md has in Python and in SQL."""
+    text = (Path(__file__).parents[2] / "docs" / "loop.md").read_text()
+    [python] = re.findall(r"```python\n(.*?)```", text, re.S)
+    names: dict[str, Any] = {}
+    exec(python, names)
+    [sql] = re.findall(r"```sql\n(.*?)```", text, re.S)
+    rows = spark.sql(sql.replace("arrival_delay", "buying")).collect()
+    return {"came": names["run"].state, "rows": [[row["state"], row["live"], row["started_by"]] for row in rows]}
+
+
+def killing_itself() -> None:
+    """A loop of a process that is ended, with its JVM, when a search has made two of its trials."""
+    from penstock.trainers.search import Trials
+
+    keep = Trials.keep
+
+    def keep_and_die(self: Trials, number: int, params: Any, value: float) -> None:
+        keep(self, number, params, value)
+        if number == 1:
+            from pyspark.sql import SparkSession
+
+            jvm = SparkSession.getActiveSession()._jvm  # type: ignore[union-attr]
+            os.kill(int(jvm.java.lang.ProcessHandle.current().pid()), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Trials.keep = keep_and_die  # type: ignore[method-assign]
+    loop()
+
+
 def main() -> None:
     spark = start_spark(load_target(Path()).settings, [])
-    spark.sql("CREATE SCHEMA IF NOT EXISTS penstock")
+    if sys.argv[1] == "start":
+        spark.sql("CREATE SCHEMA IF NOT EXISTS penstock")
+        spark.createDataFrame(rows(0, 800, known=False)).write.format("delta").saveAsTable("penstock.visits")
+        dbt("parse")
+        killing_itself()
     outcomes: dict[str, Any] = {}
     began = time.monotonic()
 
@@ -155,8 +195,6 @@ def main() -> None:
         outcomes[title] = {**told, **state(spark)}
         print(f"{time.monotonic() - began:.0f} s: {title}", file=sys.stderr)
 
-    dbt("parse")
-    spark.createDataFrame(rows(0, 800, known=False)).write.format("delta").saveAsTable("penstock.visits")
     done("first", **loop())
     done("at rest", **loop())
     add(spark, rows(800, 1600, known=True))
@@ -166,7 +204,7 @@ def main() -> None:
     done("drift", **loop())
     done("drift, answered", **loop())
     done("now, the same rows", **loop(now=True))
-    declare("min_rows: 50", "min_rows: 50, approval: [anna], better_by: -1")
+    declare("min_rows: 50", "min_rows: 50\n            approval: [anna]\n            better_by: -1")
     declare("every: 7 days", "every: 1 second")
     done("waits", **loop())
     declare("every: 1 second", "every: 7 days")
@@ -175,7 +213,7 @@ def main() -> None:
     done("left", **loop(now=True))
     done("approved", **loop(approved_by="anna"))
     roll_back(spark, "buying")
-    done("rolled back", **loop())
+    done("rolled back", **page(spark))
     json.dump(outcomes, sys.stdout)
 
 

@@ -153,6 +153,8 @@ def _agree(training: Training, where: str) -> None:
     for key in (training.label, training.time):
         if key in training.features:
             raise InvalidDefinitionError(f"'{key}' is a feature too", where=where, fix="leave it out of features")
+        if key == training.baseline:
+            raise InvalidDefinitionError(f"'{key}' is the baseline too", where=where, fix="a column that groups rows")
     possible = (training.task,) if training.task else tuple(tasks)
     space = training.search.space if training.search else {}
     for name in (*training.params, *space):

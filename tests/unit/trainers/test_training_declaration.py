@@ -72,6 +72,7 @@ def test_a_metric_is_one_of_the_task() -> None:
         (LEAST | {"features": ["x", "x"]}, "a list of columns, each once"),
         (LEAST | {"features": ["x", "y"]}, "'y' is a feature too"),
         (LEAST | {"features": ["x"], "leave_out": ["z"]}, "features and leave_out"),
+        (LEAST | {"baseline": "y"}, "'y' is the baseline too"),
         (LEAST | {"model": "a b"}, "'a b' cannot be a model's name"),
         (LEAST | {"params": ["max_depth"]}, "params is"),
         (LEAST | {"params": {"max_dept": 3}}, r"unknown parameter 'max_dept'\n.*\n  did you mean: max_depth"),
