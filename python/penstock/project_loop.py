@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.dbt_runs import BuildFailed, run_dbt
 from penstock.engines import spark as spark_engine
-from penstock.errors import InvalidDefinitionError, UnknownNameError
+from penstock.errors import UnknownNameError
 from penstock.monitoring.gates.definition import Gate, gate_in, parse_gate
 from penstock.monitoring.loop import runs, triggers
 from penstock.monitoring.loop.alone import alone
@@ -64,7 +64,7 @@ class Loops:
 
         Raises:
             UnknownNameError: when a loop names a model or a test that the project has not.
-            InvalidDefinitionError: when a loop is none.
+            InvalidDefinitionError: when a loop is none, or has no gate.
             PenstockError: as for the gates of the project.
         """
         gates = self._project.gates.declared
@@ -76,8 +76,7 @@ class Loops:
             of_node = gate_in(node["config"].get("meta"))
             gate = None if of_node is None else parse_gate(of_node, model=node["name"], where=where)
             loop = parse_loop(given, gate, where=where)
-            if gate is None:
-                raise InvalidDefinitionError("a loop without a gate", where=where)
+            assert gate is not None, "a loop without one is refused"
             if loop.drift and loop.drift not in self._tests:
                 fix = "dbt ls -s resource_type:test"
                 raise UnknownNameError.of("test", loop.drift, self._tests, where=f"{where}, loop, drift", fix=fix)
