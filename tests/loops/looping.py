@@ -162,7 +162,7 @@ def page(spark: Any) -> dict[str, Any]:
     return {"came": names["run"].state, "rows": [[row["state"], row["live"], row["started_by"]] for row in rows]}
 
 
-def killing_itself() -> None:
+def killing_itself(spark: Any) -> None:
     """A loop of a process that is ended, with its JVM, when a search has made two of its trials."""
     from penstock.trainers.search import Trials
 
@@ -171,10 +171,7 @@ def killing_itself() -> None:
     def keep_and_die(self: Trials, number: int, params: Any, value: float) -> None:
         keep(self, number, params, value)
         if number == 1:
-            from pyspark.sql import SparkSession
-
-            jvm = SparkSession.getActiveSession()._jvm  # type: ignore[union-attr]
-            os.kill(int(jvm.java.lang.ProcessHandle.current().pid()), signal.SIGKILL)
+            os.kill(int(spark._jvm.java.lang.ProcessHandle.current().pid()), signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
 
     Trials.keep = keep_and_die  # type: ignore[method-assign]
@@ -187,7 +184,7 @@ def main() -> None:
         spark.sql("CREATE SCHEMA IF NOT EXISTS penstock")
         spark.createDataFrame(rows(0, 800, known=False)).write.format("delta").saveAsTable("penstock.visits")
         dbt("parse")
-        killing_itself()
+        killing_itself(spark)
     outcomes: dict[str, Any] = {}
     began = time.monotonic()
 

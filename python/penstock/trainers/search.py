@@ -119,7 +119,7 @@ def search(
         raise EnvironmentProblem(
             "a search needs Optuna", where="train, search", fix="pip install penstock[tuning]"
         ) from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what a trial raises is raised here
     seen: dict[tuple[str, ...], float] = {}
 
     def objective(trial: Any) -> float:
