@@ -18,6 +18,7 @@ def functions() -> dict[str, Callable[..., Any]]:
     """The functions of `modules.penstock`, by name."""
     return {
         "baseline_tiles": _of_tiles("baseline_sql"),
+        "behaviour": behaviour,
         "compile": compile_request,
         "drift": _of_tiles("drift_sql"),
         "edges": _of_tiles("edges_sql"),
@@ -32,6 +33,20 @@ def functions() -> dict[str, Callable[..., Any]]:
         "tested_model": tested_model,
         "tiles": _of_tiles("tiles_sql"),
     }
+
+
+def behaviour(kind: str, relation: Any, arguments: Mapping[str, Any], dialect: str) -> str:
+    """The query of a test of behaviour; see `dbt_penstock.behaviour.sql`.
+
+    Raises:
+        CompilationError: with the message of the user's error.
+    """
+    from dbt_penstock import behaviour
+
+    try:
+        return behaviour.sql(kind, str(relation), arguments, dialect)  # type: ignore[arg-type]
+    except PenstockError as error:
+        raise CompilationError(str(error)) from error
 
 
 def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any], node_id: str | None) -> str:
