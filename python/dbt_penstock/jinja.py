@@ -29,6 +29,7 @@ def functions() -> dict[str, Callable[..., Any]]:
         "projected": _of("embeddings", "projected_sql"),
         "projection": _of("embeddings", "projection_sql"),
         "protected_columns": protected_columns,
+        "root_cause": _of("tiled", "root_cause_sql"),
         "rows_of_spine": rows_of_spine,
         "scored": scored,
         "skewed": skewed,
