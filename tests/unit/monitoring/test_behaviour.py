@@ -165,12 +165,12 @@ def test_what_has_no_rows_does_not_pass() -> None:
     ):
         row = found(kind, given, none, **more)
         assert (row["rows"], row["unjudged"], row["passed"]) == (0, 0, False), kind
-        assert not found(
-            kind, given | {"min_rows": 601, "max_share": 1} if more.get("second") else given, none, **more
-        )["passed"]
-    assert not found("stable_under", {"max_share": 1, "min_rows": N}, second="other")["passed"], (
-        "one is without a score"
-    )
+    no_positives = ROWS[ROWS["label"] == 0]
+    asked = {"entity": "town", "rare_below": 9, "metric": "recall", "at_least": 0}
+    recall = found("long_tail_at_least", asked, no_positives, label="label", threshold=0.5)
+    assert (recall["rows"] > 0, recall["value"], recall["passed"]) == (True, None, False)
+    few = found("stable_under", {"max_share": 1, "min_rows": N}, second="other")
+    assert not few["passed"], "one is without a score"
     assert found("stable_under", {"max_share": 1, "min_rows": N - 1, "within": 0}, second="other")["passed"]
 
 
@@ -194,6 +194,14 @@ def test_inputs_are_changed_under_their_own_names() -> None:
     assert frame["__score"].tolist() == ROWS["miles"].tolist()
     assert frame["__second"].tolist() == (miles + 5 * (ROWS["place"] == "b")).tolist()
     assert frame["__changed"].all()
+    con.register("forms", frame.assign(__changed=frame["place"] == "B"))
+    scored = Scored("forms", *(exp.column(name) for name in ("__score", "__second", "__changed")))
+    some = check_of("stable_under", {"change": {"miles": "1"}, "within": 30, "max_share": 1}, where="here")
+    [(rows, share)] = con.execute(
+        f"SELECT rows, value FROM ({judged(some, scored, 'duckdb').sql('duckdb')})"
+    ).fetchall()
+    is_b = ROWS["place"] == "b"
+    assert (rows, share) == (is_b.sum(), pytest.approx((ROWS["miles"][is_b] + 5 > 30).mean()))
     same = is_changed(check_of("stable_under", {"change": {"miles": "miles + 0"}}, where="here").changes())
     counted = con.execute(f"SELECT COUNT(*) FROM given_rows WHERE {same.sql('duckdb')}").fetchall()
     assert counted == [(0,)], "what stays as it is does not count"

@@ -95,6 +95,7 @@ def test_a_sudden_change_is_found_when_and_where() -> None:
     assert abs(day(row) - 40) <= 1
     assert (row["ended"], row["p_adjusted"] < 1e-6, row["bin"]) == (None, True, 3)
     assert answer["shop", "b", "x"]["g_of_all"] > 10 * answer["shop", "a", "x"]["g_of_all"]
+    assert answer["shop", "a", "x"]["g_of_all"] == pytest.approx(g_of(elsewhere, day(row), 60), rel=1e-9)
     assert answer["shop", "b", "x"]["g_of_all"] == pytest.approx(g_of(there, day(row), 60), rel=1e-9)
     assert answer["shop", "a", "x"]["p_adjusted"] > 0.01
 
