@@ -162,11 +162,12 @@ def _greatest(own: Mapping[str, str], dialect: Dialect) -> dict[str, exp.Query]:
         for side, whole in (("inside", "all_in"), ("outside", "(all_of - all_in)"))
     )
     parts = extended(sides, {"part": f"2e0 * ({part})"})
+    # Sums of doubles differ in their last digits: of equal ones the first bin, and the first time.
     g = {
         "turn": "MAX(turn)",
         "g": "SUM(part)",
         "df": "CAST(MAX(bins) - 1 AS BIGINT)",
-        "bin": "MAX_BY(bin, part)",
+        "bin": "MAX_BY(bin, ROUND(part, 6) - 1e-10 * bin)",
         "inside": "CAST(MAX(all_in) AS BIGINT)",
         "outside": "CAST(MAX(all_of - all_in) AS BIGINT)",
     }
@@ -175,7 +176,7 @@ def _greatest(own: Mapping[str, str], dialect: Dialect) -> dict[str, exp.Query]:
     tried = extended(of_each, {"is_tried": enough})
     first = [
         exp.Ordered(this=exp.column("is_tried"), desc=True, nulls_first=False),
-        exp.Ordered(this=exp.column("g"), desc=True, nulls_first=False),
+        exp.Ordered(this=formula("ROUND(g, 6)"), desc=True, nulls_first=False),
         exp.Ordered(this=exp.column("turn"), nulls_first=True),
         exp.Ordered(this=exp.column("ended"), nulls_first=True),
     ]
