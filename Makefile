@@ -24,6 +24,11 @@ PYTHON ?= python3
 #   test_paired_on_spark.py has long expressions; tests/unit/monitoring/test_paired.py has them on DuckDB.
 # - test_performance_on_spark.py plans two dozen long queries, and test_performance_tests.py asks the demo for more than it has;
 #   the demo's own build runs its tests of performance, and tests/unit/monitoring has all of them on DuckDB.
+# - test_gated_behaviour.py decides on three versions; test_gates.py has a check of behaviour in a gate, and
+#   tests/unit/monitoring/test_behaviour.py all of them on DuckDB.
+# - test_compare_log.py builds a training set twice for each log; test_skew.py compares features with a log.
+# - test_embeddings_on_spark.py has on Spark what test_embeddings.py has on DuckDB; test_two_sample_rates.py makes 800
+#   worlds, of which test_embeddings.py makes 40.
 # - test_labels_table.py keeps a table up five times, test_logged_stream.py kills a Spark; the demo has such a table, and
 #   test_flywheel_record.py logs what is there already.
 # - test_tile_models.py builds tiles again after each of many changes; test_tiles.py has their SQL.
@@ -44,8 +49,9 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_logged_stream.py tests/spark/test_performance_on_spark.py \
   tests/dbt/test_performance_tests.py tests/dbt/test_tile_models.py tests/spark/test_tiles_on_spark.py \
   tests/spark/test_gate_refusals.py tests/spark/test_ledger.py tests/spark/test_paired_on_spark.py \
-  tests/unit/semantic/test_semantic_metricflow.py tests/conformance/test_conformance_on_spark.py \
-  tests/loops/test_loop.py tests/spark/test_declared_training.py
+  tests/spark/test_gated_behaviour.py tests/spark/test_compare_log.py tests/spark/test_embeddings_on_spark.py \
+  tests/unit/monitoring/test_two_sample_rates.py tests/loops/test_loop.py tests/spark/test_declared_training.py \
+  tests/unit/semantic/test_semantic_metricflow.py tests/conformance/test_conformance_on_spark.py
 
 .PHONY: help setup demo test check-clients lint lock bench-compile bench-query-cost bench-training bench-predict \
   bench-monitoring clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from dbt_common.exceptions import CompilationError
@@ -17,21 +18,39 @@ _asked: dict[str, list[Mapping[str, Any]]] = {}
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions of `modules.penstock`, by name."""
     return {
-        "baseline_tiles": _of_tiles("baseline_sql"),
+        "baseline_tiles": _of("tiled", "baseline_sql"),
+        "behaviour": behaviour,
         "compile": compile_request,
-        "drift": _of_tiles("drift_sql"),
-        "edges": _of_tiles("edges_sql"),
+        "drift": _of("tiled", "drift_sql"),
+        "edges": _of("tiled", "edges_sql"),
         "labels": labels,
         "metric_view_comments": metric_view_comments,
         "performance": performance,
+        "projected": _of("embeddings", "projected_sql"),
+        "projection": _of("embeddings", "projection_sql"),
         "protected_columns": protected_columns,
+        "root_cause": _of("tiled", "root_cause_sql"),
         "rows_of_spine": rows_of_spine,
         "scored": scored,
         "skewed": skewed,
         "tail": tail,
         "tested_model": tested_model,
-        "tiles": _of_tiles("tiles_sql"),
+        "tiles": _of("tiled", "tiles_sql"),
     }
+
+
+def behaviour(kind: str, relation: Any, arguments: Mapping[str, Any], dialect: str) -> str:
+    """The query of a test of behaviour; see `dbt_penstock.behaviour.sql`.
+
+    Raises:
+        CompilationError: with the message of the user's error.
+    """
+    from dbt_penstock import behaviour
+
+    try:
+        return behaviour.sql(kind, str(relation), arguments, dialect)  # type: ignore[arg-type]
+    except PenstockError as error:
+        raise CompilationError(str(error)) from error
 
 
 def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any], node_id: str | None) -> str:
@@ -159,14 +178,13 @@ def skewed(relation: Any, *asked: Any) -> str:
         raise CompilationError(str(error)) from error
 
 
-def _of_tiles(name: str) -> Callable[..., str]:
-    """A function of `dbt_penstock.tiled`, whose user's errors become dbt's."""
+def _of(module: str, name: str) -> Callable[..., str]:
+    """A function of a module of `dbt_penstock`, whose user's errors become dbt's."""
 
     def asked(*arguments: Any) -> str:
-        from dbt_penstock import tiled
-
+        of = import_module(f"dbt_penstock.{module}")
         try:
-            answer: str = getattr(tiled, name)(*arguments)
+            answer: str = getattr(of, name)(*arguments)
         except PenstockError as error:
             raise CompilationError(str(error)) from error
         return answer

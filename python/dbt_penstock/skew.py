@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.errors import UnknownNameError
-from penstock.monitoring.record.skew import Seen, skew_sql
+from penstock.monitoring.record.skew import Seen, features_seen, skew_sql
 from penstock.monitoring.record.tables import FEATURE_SETS
 
 
@@ -31,10 +31,7 @@ def skewed(
     known: dict[str, dict[str, Seen]] = {}
     if run_query(f"SHOW TABLES IN {schema} LIKE '{name}'").rows:
         query = f"SELECT feature_set, feature, schema_version, type FROM {FEATURE_SETS.name} ORDER BY schema_version"
-        for row in run_query(query).rows:
-            of_set = known.setdefault(row["feature_set"], {})
-            first = of_set.get(row["feature"])
-            of_set[row["feature"]] = Seen(row["type"], first.since if first else int(row["schema_version"]))
+        known = features_seen(run_query(query).rows)
     if feature_set not in known:
         fix = "log features to it, or declare it by declare_features"
         raise UnknownNameError.of("feature set", feature_set, known, where=f"same_as_seen of {relation}", fix=fix)

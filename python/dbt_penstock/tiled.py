@@ -13,10 +13,12 @@ from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.discovery import adjusted
 from penstock.monitoring.drift import Baseline, Feature, Tiling, Window, drift, edges, moving, tiles
 from penstock.monitoring.drift.explode import NUMBER, TEXT, Kind
+from penstock.monitoring.drift.root_cause import root_cause
 from penstock.monitoring.drift.tile_changes import added, changed_rows, difference, if_next, training_rows
 from penstock.monitoring.drift.windows import SERIES
 from penstock.scoring.functions import ALIASES, literal
 from penstock.semantic.durations import parse_duration
+from penstock.semantic.time_range import moment_of
 
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 _TEXTS = ("string", "varchar", "char", "boolean")
@@ -148,7 +150,6 @@ def drift_sql(tiles_table: Any, baseline: Any, edges_table: Any, asked: Mapping[
         PenstockError: when what is asked for has no answer.
     """
     edges_id = _edges_id(edges_table, run_query)
-    named = [name for name in run_query(f"SELECT * FROM {tiles_table} LIMIT 0").column_names if name == "version"]
     histograms = moving(
         str(edges_table),
         Window(str(baseline), edges_id),
@@ -156,10 +157,36 @@ def drift_sql(tiles_table: Any, baseline: Any, edges_table: Any, asked: Mapping[
         "spark",
         size=_buckets(asked["window"], asked["bucket"]),
         bucket=asked["bucket"],
-        keys=(*named, *SERIES),
+        keys=_series(tiles_table, run_query),
     )
     rows = drift(histograms, "spark", smoothing=asked["smoothing"])
     return _text(adjusted(rows, "spark", p=asked["p"], by=["window_end"]))
+
+
+def root_cause_sql(tiles_table: Any, edges_table: Any, asked: Mapping[str, Any], run_query: Any) -> str:
+    """The query of a model of root causes: a row a feature and segment, with its greatest change.
+
+    Args:
+        tiles_table: dbt's, of the tiles.
+        edges_table: dbt's, of the edges.
+        asked: The arguments of the macro: `shape`, `since`, `until`.
+        run_query: dbt's macro.
+
+    Raises:
+        PenstockError: when what is asked for has no answer.
+    """
+    between = {
+        name: None if asked[given] is None else moment_of(str(asked[given]), where=given)
+        for name, given in (("start", "since"), ("end", "until"))
+    }
+    counted = Window(str(tiles_table), _edges_id(edges_table, run_query), **between)
+    return _text(root_cause(counted, "spark", shape=asked["shape"], keys=_series(tiles_table, run_query)))
+
+
+def _series(tiles_table: Any, run_query: Any) -> tuple[str, ...]:
+    """The columns that tell the series of tiles apart."""
+    named = [name for name in run_query(f"SELECT * FROM {tiles_table} LIMIT 0").column_names if name == "version"]
+    return (*named, *SERIES)
 
 
 def _text(query: exp.Query) -> str:

@@ -11,7 +11,7 @@ from penstock.errors import EnvironmentProblem, InvalidDefinitionError, UnknownN
 from penstock.monitoring.gates.definition import Gate, gate_in, parse_gate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -93,13 +93,22 @@ class Gates:
         results = self._results() if results is None else results
         spark, relation = self._project.spark, self._relation(gate, f"gate of {model}")
 
-        def doing(step: str, how_far: Callable[[], str] = lambda: spark_engine.how_far(spark)) -> Any:
-            return self._doing(step, how_far)
-
         return decide(
             spark, gate, relation=relation, challenger=challenger,
-            results=results, approved_by=approved_by, doing=doing,
+            results=results, approved_by=approved_by, doing=self._steps(spark),
         )  # fmt: skip
+
+    def behave(self, model: str, version: int | None = None) -> Sequence[Mapping[str, Any]]:
+        """Look at how a version behaves, the newest when None; Spark is started.
+
+        Raises:
+            PenstockError: as for `gate_of` and `monitoring.gates.decide.behave`.
+        """
+        from penstock.monitoring.gates.decide import behave
+
+        gate = self.gate_of(model)
+        spark, relation = self._project.spark, self._relation(gate, f"gate of {model}")
+        return behave(spark, gate, relation=relation, version=version, doing=self._steps(spark))
 
     def kept(self, decision: Decision) -> pa.Table:
         """The row of `ml.gates` of a decision."""
@@ -137,6 +146,14 @@ class Gates:
 
         gate = self.gate_of(model)
         return self._project.sql(ledger_of(self._project.spark, gate))
+
+    def _steps(self, spark: Any) -> Doing:
+        """Shows long steps with how far Spark is."""
+
+        def doing(step: str, how_far: Callable[[], str] = lambda: spark_engine.how_far(spark)) -> Any:
+            return self._doing(step, how_far)
+
+        return doing
 
     def _nodes(self, *kinds: str) -> list[Mapping[str, Any]]:
         return [each for each in self._project.dbt_manifest["nodes"].values() if each["resource_type"] in kinds]

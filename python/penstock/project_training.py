@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from penstock.manifest.model import SemanticManifest
+    from penstock.monitoring.record.labels import Labels
     from penstock.project import Project
     from penstock.project_backfill import Backfilled
+    from penstock.project_from_log import Compared
     from penstock.semantic.durations import Duration
     from penstock.semantic.request import Dialect
     from penstock.steps import Doing
@@ -278,6 +280,32 @@ class TrainingSets:
         with reproduce.inputs_of(spark, record, fix):
             self._check_spine(record)
             return self._made(built, record, verify, into)
+
+    def compare_log(
+        self,
+        name: str,
+        feature_set: str,
+        *,
+        without: Sequence[str] = (),
+        label: str | None = None,
+        labels: Labels | None = None,
+    ) -> Compared:
+        """Compare a dbt model's training set with the same set as the log has it: see `project_from_log.compare`.
+
+        Args:
+            name: The dbt model, whose rows have `prediction_id` and `at`.
+            feature_set: The feature set that was logged.
+            without: Features of it that are not compared.
+            label: The column of the set that is its label.
+            labels: What that is in the log.
+        """
+        from penstock.project_from_log import compare
+
+        built, asked = self.built(name), self.asked(name)
+        return compare(
+            self._project.spark, built, asked, feature_set,
+            without=without, label=label, labels=labels, doing=self._doing,
+        )  # fmt: skip
 
     def _check_spine(self, record: Record) -> None:
         with self._step("comparing the spine"):

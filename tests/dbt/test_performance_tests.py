@@ -24,6 +24,10 @@ ASKED = {
     "performance": f"{{{{ penstock.performance({SCORES}, by='origin') }}}}",
     "slices": f"{{{{ penstock.performance_by_slice({SCORES}, ['origin']) }}}}",
     "proxies": "{{ penstock.proxies(ref('flight_predictions'), leave_out='flight_id') }}",
+    "stable": """{{ test_stable_under(
+        '(select * from ' ~ ref('arrival_delay_training') ~ " where predict_at >= '2013-12-20') newest",
+        predict='arrival_delay', change={'distance': 'distance + 1'}, within=0) }}""",
+    "tail": f"{{{{ test_long_tail_at_least({SCORES}, 'dest', 5000, 0.99, threshold=0.5) }}}}",
     "refused": f"{{{{ test_slice_metric_at_least({SCORES}, 'acuracy', ['origin'], at_least=0.9) }}}}",
 }
 TAG = """
@@ -61,7 +65,7 @@ def rows(flights: Project, results: dict[str, Any], name: str) -> list[dict[str,
 def test_the_tests_of_the_demo_pass(results: dict[str, Any]) -> None:
     own = {name: result.status for name, result in results.items() if not name.startswith("asked_")}
     assert set(own.values()) == {"pass"}
-    for kind in ("labels_mature", "calibrated", "slice_metric_at_least", "slice_gap_at_most"):
+    for kind in ("labels_mature", "calibrated", "slice_metric_at_least", "slice_gap_at_most", "long_tail_at_least"):
         assert any(name.startswith(kind) for name in own), kind
 
 
@@ -93,6 +97,25 @@ def test_values_are_those_of_scikit_learn(flights: Project, results: dict[str, A
     assert sliced["EWR", "accuracy"]["value"] == pytest.approx(found["EWR", "accuracy"]["value"], rel=1e-9)
     near = sliced["EWR", "auc"]["binned_error"]
     assert sliced["EWR", "auc"]["value"] == pytest.approx(found["EWR", "auc"]["value"], abs=near)
+
+
+def test_behaviour_of_the_live_version(flights: Project, results: dict[str, Any]) -> None:
+    [stable] = rows(flights, results, "stable")
+    newest = flights.sql("""
+        SELECT predict('arrival_delay', *) AS p FROM arrival_delay_training WHERE predict_at >= '2013-12-20'
+        ORDER BY flight_id""")["p"]
+    moved = flights.sql("""
+        SELECT predict('arrival_delay', *) AS p
+        FROM (SELECT * EXCEPT (distance), distance + 1 AS distance FROM arrival_delay_training)
+        WHERE predict_at >= '2013-12-20' ORDER BY flight_id""")["p"]
+    differ = [one != other for one, other in zip(newest.to_pylist(), moved.to_pylist(), strict=True)]
+    assert 0 < sum(differ) < len(differ) == stable["rows"]
+    assert stable["value"] == pytest.approx(sum(differ) / len(differ), rel=1e-9)
+    scored = flights.sql("SELECT dest, p_late, is_late FROM flight_predictions").to_pandas()
+    rare = scored.groupby("dest")["dest"].transform("size") < 5000
+    right = (scored["p_late"] >= 0.5) == (scored["is_late"] == 1)
+    [tail] = rows(flights, results, "tail")
+    assert (tail["value"], tail["rest"]) == (pytest.approx(right[rare].mean()), pytest.approx(right[~rare].mean()))
 
 
 def test_proxies_of_the_column_that_is_tagged(flights: Project, results: dict[str, Any]) -> None:

@@ -156,3 +156,23 @@ def test_a_window_is_whole_buckets() -> None:
     ]
     with pytest.raises(InvalidRequestError, match="no whole number"):
         tiled._buckets("36 hours", "day")
+
+
+def test_a_root_cause_is_of_the_newest_edges_and_of_versions_where_there_are_any() -> None:
+    def asked(columns: list[str], **more: Any) -> str:
+        def run_query(sql: str) -> Answer:
+            return Answer([{"edges_id": "abc-2"}], columns)
+
+        given = {"shape": "split", "since": None, "until": None} | more
+        return " ".join(tiled.root_cause_sql("seen", "edges", given, run_query).split())
+
+    sql = asked(["bucket", "version"], since="2026-01-01", until="2026-02-01 12:00")
+    assert "edges_id = 'abc-2'" in sql
+    assert "`version`" in sql
+    assert "bucket >= CAST('2026-01-01 00:00:00' AS TIMESTAMP)" in sql
+    assert "bucket < CAST('2026-02-01 12:00:00' AS TIMESTAMP)" in sql
+    assert "version" not in asked(["bucket"])
+    with pytest.raises(UnknownNameError, match="unknown shape 'windw'"):
+        asked([], shape="windw")
+    with pytest.raises(InvalidRequestError, match="no date or moment"):
+        asked([], since="monday")

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import penstock
 from penstock.monitoring.record import log
 from penstock.profile import load_target
 from penstock.registry import mlflow_store
@@ -77,7 +78,7 @@ def resume(spark: Any) -> None:
 
 
 def run(spark: Any) -> None:
-    names: dict[str, Any] = {"spark": spark, "log": log}
+    names: dict[str, Any] = {"spark": spark, "penstock": penstock}
     exec(example(), names)
     names["query"].awaitTermination()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
 from sqlglot import exp
 
 from penstock.monitoring.drift import Baseline, Tiling, Window, edges, moments, moving, tiles
+from penstock.monitoring.drift.root_cause import Shape, root_cause
 from tests.unit.monitoring.tiled import CONNECTION, KINDS, build_edges, frame, rows_of, store
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def test_windows(spark: SparkSession, tiling: Tiling) -> None:
 
     assert_same(spark, counted, keys=7)
     assert_same(spark, lambda dialect: moments("tiled_edges", current, dialect, keys=keys), keys=4)
+    for shape in get_args(Shape):
+        assert_same(spark, lambda dialect, shape=shape: root_cause(current, dialect, shape=shape, keys=keys), keys=4)
     for name in ("base", "now"):
         spark.catalog.dropTempView(f"tiled_{name}_tiles")
 

@@ -1,4 +1,4 @@
-"""`penstock gate`, `promote`, `rollback` and `ledger`: whether a version goes live, and what that was worth."""
+"""`penstock gate`, `behaviour`, `promote`, `rollback`, `ledger`: what goes live, and what that was worth."""
 
 from __future__ import annotations
 
@@ -58,6 +58,26 @@ def _show(decision: Decision) -> None:
 
 def _or_nothing(value: float | None) -> str:
     return "" if value is None else show.cell(value)
+
+
+@click.command()
+@click.argument("model")
+@click.option("--version", type=int, help="The version; the newest by default.")
+@click.option("--target", help="The profile's target.")
+@json_option
+@click.pass_context
+def behaviour(ctx: click.Context, model: str, version: int | None, target: str | None, as_json: bool) -> None:
+    """Look at how a version behaves, as its gate declares it, and keep that; exit code 1 if it does not behave."""
+    found = Project(target=target, doing=progress.on_terminal(quiet=as_json)).gates.behave(model, version)
+    names = ("name", "kind", "version", "passed", "value", "low", "high", "bound", "rest", "rows", "unjudged")
+    if as_json:
+        click.echo(of_objects([{name: each[name] for name in names} for each in found]))
+    else:
+        told = {name: [_or_nothing(each[name]) for each in found] for name in names[3:]}
+        told["passed"] = ["passed" if each["passed"] else "REFUSED" for each in found]
+        click.echo(f"{model} version {found[0]['version']}, on {found[0]['relation']}")
+        show.console().print(show.columns({"check": [each["name"] for each in found], **told}))
+    ctx.exit(0 if all(each["passed"] for each in found) else 1)
 
 
 @click.command()

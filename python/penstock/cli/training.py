@@ -195,6 +195,52 @@ def rebuild(name: str, verify: bool, into: str | None, target: str | None, as_js
         click.echo(f"  {definition} has changed since: a new build would be another set")
 
 
+@training.command("compare-log")
+@click.argument("name")
+@click.option("--feature-set", required=True, help="The feature set that was logged.")
+@click.option("--without", multiple=True, help="A feature that is not compared; repeated.")
+@click.option("--label", help="The column of the set that is its label; with --kind and --horizon.")
+@click.option("--kind", help="The kind of feedback that the label is.")
+@click.option("--horizon", help="How old a prediction is when its label is final: '2 days'.")
+@click.option("--target", help="The profile's target.")
+@json_option
+@click.pass_context
+def compare_log(
+    ctx: click.Context,
+    name: str,
+    feature_set: str,
+    without: tuple[str, ...],
+    label: str | None,
+    kind: str | None,
+    horizon: str | None,
+    target: str | None,
+    as_json: bool,
+) -> None:
+    """Compare a training set with the same set as the log has it; exit code 1 where they differ unexplained."""
+    from penstock.monitoring.record.labels import Labels
+
+    if len({value is None for value in (label, kind, horizon)}) > 1:
+        raise click.UsageError("--label, --kind and --horizon go together")
+    labels = Labels(kind, horizon) if kind and horizon else None
+    project = Project(target=target, doing=progress.on_terminal(quiet=as_json))
+    found = project.training_sets.compare_log(name, feature_set, without=without, label=label, labels=labels)
+    if as_json:
+        click.echo(of_objects([asdict(found)]))
+    else:
+        click.echo(f"{found.table} version {found.version}, beside what was logged as {feature_set}")
+        rows = [{**each, "example": _example(each["example"])} for each in found.columns]
+        if rows:
+            show.console().print(show.columns({key: [row[key] for row in rows] for key in rows[0]}))
+    ctx.exit(0 if found.is_explained else 1)
+
+
+def _example(cell: Mapping[str, Any] | None) -> str:
+    """`p1: seen 7.5, the set has 8.0`."""
+    if cell is None:
+        return ""
+    return f"{cell['prediction_id']}: seen {cell['seen']}, the set has {cell['given']}"
+
+
 def _asked(
     name: str | None,
     spine: str | None,

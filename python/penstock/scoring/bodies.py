@@ -31,13 +31,19 @@ _IN_SQL = {PROBABILITY, VERSION, VARIANT, ERROR}
 _NO_NUMBER = "the model gave NaN"
 
 
-def body(function: Function, held: Mapping[str, Held], given: Collection[str], asker: Asker = NOBODY) -> str:
+def body(
+    function: Function,
+    held: Mapping[str, Held],
+    given: Collection[str] | Mapping[str, exp.Expr],
+    asker: Asker = NOBODY,
+) -> str:
     """The expression, as text of Spark's SQL; each argument stands as the column of the name under which it is given.
 
     Args:
         function: As declared.
         held: What each alias points to that the function names.
-        given: The inputs and params for which there is an argument; another is NULL, or the param's default.
+        given: The inputs and params for which there is an argument; another is NULL, or the param's default. A mapping
+            says what stands in the place of each name's column.
         asker: Who asks, for the figures that workers count.
 
     Raises:
@@ -100,9 +106,10 @@ def canary_hash(values: list[str]) -> str:
     return f"PMOD(XXHASH64({', '.join(values)}), {_CANARY_STEPS})"
 
 
-def _arguments(description: Description, given: Collection[str]) -> dict[str, exp.Expression]:
+def _arguments(description: Description, given: Collection[str] | Mapping[str, exp.Expr]) -> dict[str, exp.Expression]:
     """The value of each input and param, in its own type; a version may spell their names in other cases."""
-    columns = {each.lower(): exp.column(each, quoted=True) for each in given}
+    values: Mapping[str, exp.Expr] = given if isinstance(given, Mapping) else {}
+    columns = {each.lower(): values.get(each, exp.column(each, quoted=True)) for each in given}
     taken: list[tuple[str, str, exp.Expr]] = [(each.name, each.type, exp.null()) for each in description.inputs]
     taken += [(each.name, each.type, exp.convert(each.default)) for each in description.params]
     return {name: exp.cast(columns.get(name.lower(), lacking), kind, dialect="spark") for name, kind, lacking in taken}

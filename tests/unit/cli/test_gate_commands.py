@@ -48,7 +48,7 @@ def test_a_forced_promotion_says_why(project: dict[str, Any]) -> None:
         assert "--force and --reason go together" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["gate", "ledger"])
+@pytest.mark.parametrize("command", ["gate", "behaviour", "ledger"])
 def test_a_model_without_a_gate_is_told(project: dict[str, Any], command: str) -> None:
     done = run(command, "dely", "--json")
     error = json.loads(done.stderr)["error"]
@@ -104,6 +104,24 @@ def test_a_refusal_is_shown_with_its_conditions_and_ends_with_1(
     assert done.stdout.endswith("gate g1: refused\n")
     monkeypatch.setattr(Gates, "decide", lambda *_, **__: Decision(row | {"verdict": "passed"}))
     assert run("gate", "delay").exit_code == 0
+
+
+def test_behaviour_is_shown_and_ends_with_1_where_it_is_bad(
+    project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {
+        "name": "twins", "kind": "symmetric_pairs", "version": 3, "passed": False, "value": 0.25, "low": 0.2,
+        "high": 0.3, "bound": 0.1, "rest": None, "rows": 812, "unjudged": 0, "relation": "penstock.seen",
+    }  # fmt: skip
+    monkeypatch.setattr(Gates, "behave", lambda *_: (row,))
+    done = run("behaviour", "delay")
+    assert (done.exit_code, "delay version 3, on penstock.seen\n" in done.stdout) == (1, True)
+    assert ["twins", "REFUSED", "0.25", "0.2", "0.3", "0.1", "812", "0"] in [
+        line.split() for line in done.stdout.splitlines()
+    ]
+    monkeypatch.setattr(Gates, "behave", lambda *_: (row | {"passed": True},))
+    done = run("behaviour", "delay", "--json")
+    assert (done.exit_code, json.loads(done.stdout)[0]["value"]) == (0, 0.25)
 
 
 def test_a_ledger_is_shown_with_the_bounds_of_each_gain(

@@ -12,7 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from penstock.cli import command_line
+from penstock.monitoring.record.from_log import REASONS
+from penstock.monitoring.record.labels import Labels
 from penstock.project import Project
+from penstock.project_from_log import Compared
+from penstock.project_training import TrainingSets
 
 sys.path.append(str(Path(__file__).parents[1] / "training_sets"))
 
@@ -125,3 +129,28 @@ def test_what_cannot_be_asked_is_told(words: tuple[str, ...], message: str) -> N
     told = run(*words)
     assert told.exit_code in (1, 2)
     assert message in told.output
+
+
+def test_a_training_set_beside_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    counts = dict.fromkeys(REASONS, 0) | {"equal": 40, "differs": 2}
+    cell = {"prediction_id": "p7", "why": "differs", "seen": "7.5", "given": "8.0"}
+    rows = (
+        {"feature": "speed", "rows": 42, **counts, "example": cell},
+        {"feature": "place", "rows": 42, **counts, "differs": 0, "example": None},
+    )
+
+    def compare_log(self: Any, *given: Any, **more: Any) -> Compared:
+        asked.append((given, more))
+        return Compared("whole", "s.whole", 3, "pirn", rows[: len(asked)])
+
+    monkeypatch.setattr(TrainingSets, "compare_log", compare_log)
+    words = ("compare-log", "whole", "--feature-set", "pirn")
+    done = run(*words, "--label", "late", "--kind", "landed", "--horizon", "1 day", "--without", "load")
+    assert asked == [(("whole", "pirn"), {"without": ("load",), "label": "late", "labels": Labels("landed", "1 day")})]
+    assert (done.exit_code, "s.whole version 3, beside what was logged as pirn" in done.stdout) == (1, True)
+    assert "p7: seen 7.5, the set has 8.0" in " ".join(done.stdout.split())
+    rows = rows[1:]
+    told = run(*words, "--json")
+    assert (told.exit_code, json.loads(told.stdout)[0]["columns"][0]["equal"]) == (0, 40)
+    assert "go together" in run(*words, "--label", "late").stderr

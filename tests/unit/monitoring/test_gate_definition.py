@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from penstock.errors import InvalidDefinitionError, PenstockError
-from penstock.monitoring.gates.conditions import conditions_of
+from penstock.monitoring.gates.conditions import Condition, conditions_of
 from penstock.monitoring.gates.definition import Gate, Realised, gate_in, parse_gate
 from penstock.monitoring.gates.evidence import Evidence
 from penstock.monitoring.gates.ledger import terms_of
@@ -117,6 +117,24 @@ def test_a_slice_that_is_worse_is_named() -> None:
     [*_, found] = conditions_of(gate, worse, is_first=False, results={}, approved_by=None)
     assert (found.passed, found.value, found.bound) == (False, -0.3, -0.02)
     assert found.told == "carrier = NULL: gain -0.3 over 1,200 rows"
+
+
+def test_behaviour_is_the_challengers_with_the_champions_beside_it() -> None:
+    gate = parsed(behaviour=[{"stable_under": {"change": {"miles": "miles + 1"}, "max_share": 0.1}}])
+    [check] = gate.behaviour
+    row = {
+        "name": check.name, "value": 0.2, "low": 0.15, "high": 0.26, "bound": 0.1, "rest": None, "rows": 800,
+        "unjudged": 3, "passed": False,
+    }  # fmt: skip
+    rows = [row | {"is_challenger": True}, row | {"is_challenger": False, "value": 0.05, "passed": True}]
+    evidence = Evidence(OVERALL, (), rows)
+    [*_, found] = conditions_of(gate, evidence, is_first=False, results={}, approved_by=None)
+    told = "0.2 (0.15 to 0.26) over 800 rows; 3 could not be judged; the champion's 0.05"
+    assert found == Condition("behaviour stable_under_miles", 0.2, 0.1, False, told)
+    assert gate.as_text() != parsed().as_text(), "another check is another gate"
+    for bad in (None, "stable_under", [{}], [{"stable_under": {}}]):
+        with pytest.raises(InvalidDefinitionError):
+            parsed(behaviour=bad)
 
 
 def test_approval_is_of_whoever_is_named() -> None:

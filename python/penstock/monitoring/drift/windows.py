@@ -143,7 +143,7 @@ def moments(edges: str | exp.Query, window: Window, dialect: Dialect, *, keys: S
     summed = (
         exp.select(*own, "c.centre", exp.alias_(formula(finite), "n"))
         .select(*(exp.alias_(formula(f"SUM(t.{name})"), name) for name in ("total", "squares")))
-        .from_(_within(window, dialect).subquery("t"))
+        .from_(within(window, dialect).subquery("t"))
         .join(centres.subquery("c"), on="t.feature = c.feature")
         .group_by(*own, "c.centre")
     )
@@ -158,7 +158,8 @@ def moments(edges: str | exp.Query, window: Window, dialect: Dialect, *, keys: S
     ).from_(summed.subquery("summed"))
 
 
-def _within(window: Window, dialect: Dialect) -> exp.Select:
+def within(window: Window, dialect: Dialect) -> exp.Select:
+    """The tiles of a window."""
     query = exp.select("*").from_(source(window.tiles, dialect)).where(exp.column("edges_id").eq(window.edges_id))
     for comparison, time in ((exp.GTE, window.start), (exp.LT, window.end)):
         if time is not None:
@@ -173,7 +174,7 @@ def _side(window: Window, keys: Sequence[str], count: str, other: str, dialect: 
     sums = {count: formula("CAST(SUM(n) AS BIGINT)"), other: formula("CAST(0 AS BIGINT)")}
     return (
         exp.select(*own, *(exp.alias_(sums[name], name) for name in ("n", "m")))
-        .from_(_within(window, dialect).subquery("tiles"))
+        .from_(within(window, dialect).subquery("tiles"))
         .group_by(*own)
     )
 
@@ -182,9 +183,9 @@ def _windows(window: Window, keys: Sequence[str], size: int, bucket: Bucket, dia
     """The counts of each window: each tile is in as many of them as a window has buckets."""
     unit = exp.Interval(this=exp.Literal.string("1"), unit=exp.var(bucket.upper()))
     each = exp.select("*", *exploded([integer(at) for at in range(1, size + 1)], "turn", "buckets", dialect))
-    each = each.from_(_within(window, dialect).subquery("tiles"))
+    each = each.from_(within(window, dialect).subquery("tiles"))
     end = formula("bucket + buckets * :unit", unit=unit)
-    last = exp.select(formula("MAX(bucket) + :unit", unit=unit)).from_(_within(window, dialect).subquery("tiles"))
+    last = exp.select(formula("MAX(bucket) + :unit", unit=unit)).from_(within(window, dialect).subquery("tiles"))
     moved = exp.select("*", exp.alias_(end, "window_end")).from_(each.subquery("each"))
     own = [exp.column("window_end"), *map(column, keys), exp.column("bin")]
     return (

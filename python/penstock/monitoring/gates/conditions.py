@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.monitoring.gates.behaviour import told_of
 from penstock.monitoring.gates.definition import REQUIRED, Gate
 from penstock.monitoring.gates.evidence import Evidence
 
@@ -47,7 +48,8 @@ def conditions_of(
     found = [_rows(gate, evidence), _scored(evidence)]
     if not is_first:
         found += [_better(gate, evidence), *_slices(gate, evidence)]
-    return [*found, *_calibrated(gate, evidence), *_tests(gate, results), *_approval(gate, approved_by)]
+    found += [*_calibrated(gate, evidence), *_behaviour(evidence)]
+    return [*found, *_tests(gate, results), *_approval(gate, approved_by)]
 
 
 def _rows(gate: Gate, evidence: Evidence) -> Condition:
@@ -92,6 +94,14 @@ def _calibrated(gate: Gate, evidence: Evidence) -> Iterator[Condition]:
     error = evidence.overall["challenger_ece"]
     told = f"expected calibration error {_text(error)}, at most {_text(gate.max_ece)}"
     yield Condition("calibrated", error, gate.max_ece, error is not None and error <= gate.max_ece, told)
+
+
+def _behaviour(evidence: Evidence) -> Iterator[Condition]:
+    beside = {each["name"]: each for each in evidence.behaviour if not each["is_challenger"]}
+    for each in evidence.behaviour:
+        if each["is_challenger"]:
+            told = told_of(each, beside.get(each["name"]))
+            yield Condition(f"behaviour {each['name']}", each["value"], each["bound"], each["passed"], told)
 
 
 def _tests(gate: Gate, results: Mapping[str, str]) -> Iterator[Condition]:

@@ -12,11 +12,12 @@ from typing import Any
 from sqlglot import exp
 
 from penstock.errors import InvalidRequestError
+from penstock.monitoring.behaviour.results import keep
 from penstock.monitoring.gates.conditions import PASSED, REFUSED, Condition, conditions_of
 from penstock.monitoring.gates.definition import Gate
-from penstock.monitoring.gates.evidence import Evidence, Rows, evidence_of
-from penstock.monitoring.record.append import retried
-from penstock.monitoring.record.tables import Column, Table, ensure
+from penstock.monitoring.gates.evidence import Evidence, Rows, behaviour_of, evidence_of
+from penstock.monitoring.record.append import insert_once
+from penstock.monitoring.record.tables import Column, Table
 from penstock.registry import mlflow_store
 from penstock.registry.alias_table import ensure_tables
 from penstock.registry.moves import Move, moves_of
@@ -160,8 +161,43 @@ def decide(
     with doing(f"scoring {relation} by version {number}{f' and {live.version.version}' if live else ''}"):
         found = evidence_of(spark, gate, rows, live.version if live else None, new)
     conditions = conditions_of(gate, found, is_first=live is None, results=came, approved_by=approved_by)
+    keep(spark, found.behaviour)
     _append(spark, {**inputs, **_outcome(found, conditions)})
     return Decision(spark.table(GATES.name).where(f"gate_id = '{inputs['gate_id']}'").first().asDict(recursive=True))
+
+
+def behave(
+    spark: Any, gate: Gate, *, relation: str, version: int | None = None, doing: Doing = silently
+) -> Sequence[Mapping[str, Any]]:
+    """Look at how a version behaves, and keep that in `ml.behaviour`; nothing is decided.
+
+    Args:
+        spark: A session.
+        gate: What is declared.
+        relation: The table of `gate.evaluate`, as SQL text.
+        version: The version; the newest one if not given.
+        doing: Shows long steps.
+
+    Returns:
+        A row a check, with the columns of the table but for the id and the time.
+
+    Raises:
+        UnknownNameError: when there is no such version or column.
+        InvalidRequestError: when the gate declares no behaviour, or the relation is no Delta table.
+        PenstockError: as for `evidence.behaviour_of`.
+    """
+    if not gate.behaviour:
+        raise InvalidRequestError("no behaviour is declared", where=f"gate of {gate.model}", fix="behaviour: a list")
+    number = newest_version(gate.model) if version is None else version
+    check_version(gate.model, number)
+    ensure_tables(spark)
+    rows = Rows(relation, delta_version(spark, relation), _unseen_since([_run_of(gate.model, number)]))
+    with doing(f"registering version {number} of {gate.model}"):
+        held = registered(spark, gate.model, number, environment=declared_environment(spark, gate.model))
+    with doing(f"scoring {relation} by version {number}"):
+        found = behaviour_of(spark, gate, rows, held)
+    keep(spark, found)
+    return found
 
 
 def newest_version(model: str) -> int:
@@ -236,23 +272,10 @@ def _outcome(found: Evidence, conditions: Sequence[Condition]) -> dict[str, Any]
 
 
 def _append(spark: Any, row: Mapping[str, Any]) -> None:
-    from delta.tables import DeltaTable
-    from pyspark.sql import functions as f
-
-    ensure(spark, GATES)
     timed = {"decided_at", "logged_at"}
     schema = ", ".join(f"{each.name} {each.type}" for each in GATES.columns if each.name not in timed)
     values = tuple(_typed(each, row[each.name]) for each in GATES.columns if each.name not in timed)
-    new = spark.createDataFrame([values], schema)
-    for name in sorted(timed):
-        new = new.withColumn(name, f.current_timestamp())
-
-    def insert() -> None:
-        # Whoever decides the same at this moment finds the same, but for the last digits of sums: the first is kept.
-        held = DeltaTable.forName(spark, GATES.name).alias("held")
-        held.merge(new.alias("new"), "held.gate_id = new.gate_id").whenNotMatchedInsertAll().execute()
-
-    retried(GATES.name, insert)
+    insert_once(spark, GATES, spark.createDataFrame([values], schema))
 
 
 def _typed(column: Column, value: Any) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
+from penstock.monitoring.behaviour.definition import Check, checks_in
 from penstock.monitoring.gates.always_valid import TUNED_FOR
 from penstock.monitoring.performance.losses import LOSSES
 from penstock.semantic.durations import parse_duration
@@ -20,7 +21,7 @@ _COUNTS = ("tuned_for", "min_rows", "min_slice_rows")
 _TEXTS = ("model", "evaluate", "label", "time", "loss", "matured")
 _LISTS = ("slices", "tests")
 _NEEDED = ("evaluate", "label", "time", "loss")
-_KEYS = (*_TEXTS, *_NUMBERS, *_COUNTS, *_LISTS, "calibrated", "approval", "realised")
+_KEYS = (*_TEXTS, *_NUMBERS, *_COUNTS, *_LISTS, "calibrated", "behaviour", "approval", "realised")
 REQUIRED = "required"
 
 
@@ -60,6 +61,7 @@ class Gate:
         min_rows: How many rows have to be compared.
         min_slice_rows: How many rows a slice needs to be judged.
         max_ece: The expected calibration error that the challenger may have; None: any.
+        behaviour: How the challenger has to behave on these rows.
         tests: The dbt tests that have to have passed.
         approval: Who may approve, `required` for anybody; none needed where it is empty.
         realised: Where the ledger finds what the promotion was worth; None where it is not said.
@@ -80,6 +82,7 @@ class Gate:
     min_rows: int = 1000
     min_slice_rows: int = 100
     max_ece: float | None = None
+    behaviour: tuple[Check, ...] = ()
     tests: tuple[str, ...] = ()
     approval: tuple[str, ...] = ()
     realised: Realised | None = None
@@ -130,6 +133,7 @@ def parse_gate(declared: Any, *, model: str, where: str) -> Gate:
     gate = Gate(
         **own,
         max_ece=_max_ece(given.get("calibrated"), where),
+        behaviour=checks_in(given.get("behaviour", ()), where=f"{where}, behaviour"),
         approval=() if approval is None else (approval,) if isinstance(approval, str) else tuple(approval),
         realised=_realised(given.get("realised"), where),
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
 from penstock.monitoring.gates.auc import areas
+from penstock.monitoring.gates.behaviour import behaviour_sql, changes_of, columns_of, second
 from penstock.monitoring.gates.definition import Gate
 from penstock.monitoring.gates.paired import Scored, compare
 from penstock.registry.versions import Version
@@ -53,10 +55,12 @@ class Evidence:
     Attributes:
         overall: The row of `paired.compare` over all rows, with `champion_auc` and `challenger_auc` of probabilities.
         slices: Its rows of slices, those with enough rows first, the one in which the challenger is worst first.
+        behaviour: What came of each check of behaviour for each version, as `results.keep` takes it.
     """
 
     overall: Mapping[str, Any]
     slices: Sequence[Mapping[str, Any]] = field(default=())
+    behaviour: Sequence[Mapping[str, Any]] = field(default=())
 
 
 def evidence_of(spark: Any, gate: Gate, rows: Rows, champion: Version | None, challenger: Version) -> Evidence:
@@ -84,12 +88,7 @@ def evidence_of(spark: Any, gate: Gate, rows: Rows, champion: Version | None, ch
             where=f"gate of {gate.model}",
             fix="leave it out",
         )
-    frame = _chosen(spark, gate, rows)
-    slices = [quoted(each) for each in gate.slices]
-    label = f"CAST({quoted(gate.label)} AS DOUBLE) AS {_LABEL}"
-    scores = [f"{_score(champion, rows, frame)} AS {_CHAMPION}"] if champion is not None else []
-    scored = frame.selectExpr(label, *slices, *scores, f"{_score(challenger, rows, frame)} AS {_CHALLENGER}")
-    with _kept(scored) as view:
+    with _scored(spark, gate, rows, _by_column(champion, challenger)) as view:
         of = Scored(view, _LABEL, _CHALLENGER, _CHAMPION if champion is not None else None, probabilities)
         query = compare(
             of, "spark", loss_name=gate.loss, slices=gate.slices, threshold=gate.threshold,
@@ -107,7 +106,69 @@ def evidence_of(spark: Any, gate: Gate, rows: Rows, champion: Version | None, ch
             )
         if probabilities:
             overall |= spark.sql(areas(of, "spark").sql("spark")).collect()[0].asDict()
-    return Evidence(overall, tuple(others))
+        behaviour = _behaviour(spark, gate, rows, view, _by_column(champion, challenger))
+    return Evidence(overall, tuple(others), behaviour)
+
+
+def behaviour_of(spark: Any, gate: Gate, rows: Rows, version: Version) -> Sequence[Mapping[str, Any]]:
+    """What comes of a gate's checks of behaviour for one version, as `results.keep` takes it.
+
+    Args:
+        spark: A session.
+        gate: Its checks, and what its label is.
+        rows: On which rows.
+        version: The version.
+
+    Raises:
+        PenstockError: As for `evidence_of`.
+    """
+    with _scored(spark, gate, rows, _by_column(None, version)) as view:
+        return _behaviour(spark, gate, rows, view, _by_column(None, version))
+
+
+def _by_column(champion: Version | None, challenger: Version) -> dict[str, Version]:
+    """The versions by the columns of their scores."""
+    return {**({} if champion is None else {_CHAMPION: champion}), _CHALLENGER: challenger}
+
+
+@contextmanager
+def _scored(spark: Any, gate: Gate, rows: Rows, versions: Mapping[str, Version]) -> Iterator[str]:
+    """Within, a view of the rows with the scores of each version, those of changed rows too."""
+    frame = _chosen(spark, gate, rows)
+    named = dict.fromkeys(columns_of(gate.behaviour, frame.columns, rows.relation))
+    own = {each.lower() for each in gate.slices}
+    columns = [*gate.slices, *(each for each in named if each.lower() not in own)]
+    scores = [f"{_score(version, rows, frame)} AS {name}" for name, version in versions.items()]
+    for at, changes in changes_of(gate.behaviour).items():
+        for version in versions.values():
+            scores.append(f"{_score(version, rows, frame, changes)} AS {second(at, version)}")
+    label = f"CAST({quoted(gate.label)} AS DOUBLE) AS {_LABEL}"
+    with _kept(frame.selectExpr(label, *map(quoted, columns), *scores)) as view:
+        yield view
+
+
+def _behaviour(
+    spark: Any, gate: Gate, rows: Rows, view: str, versions: Mapping[str, Version]
+) -> Sequence[Mapping[str, Any]]:
+    if not gate.behaviour:
+        return ()
+    challenger = versions[_CHALLENGER]
+    threshold = gate.threshold if usual_part(challenger.description) == PROBABILITY else None
+    query = behaviour_sql(gate.behaviour, view, versions, label=_LABEL, threshold=threshold)
+    reading = {"label": gate.label, "matured": gate.matured, "threshold": threshold}
+    declared = {each.name: json.dumps(asdict(each) | reading, sort_keys=True) for each in gate.behaviour}
+    about = {"model": gate.model, "relation": rows.relation, "relation_version": rows.version}
+    found = [row.asDict() for row in spark.sql(query).collect()]
+    return tuple(
+        {
+            **each,
+            **about,
+            "unseen_since": rows.since,
+            "declared": declared[each["name"]],
+            "is_challenger": each["version"] == challenger.version,
+        }
+        for each in found
+    )
 
 
 def _worst(query: exp.Select, gate: Gate) -> exp.Select:
@@ -163,8 +224,11 @@ def _chosen(spark: Any, gate: Gate, rows: Rows) -> Any:
     return frame
 
 
-def _score(version: Version, rows: Rows, frame: Any) -> str:
-    """The score as a call of the version's function would give it; a row that it cannot score has none."""
+def _score(version: Version, rows: Rows, frame: Any, changes: Mapping[str, exp.Expr] | None = None) -> str:
+    """The score as a call of the version's function would give it; a row that it cannot score has none.
+
+    With changes it is that of other values of these columns.
+    """
     alias = f"v{version.version}"
     types = {name.lower(): kind for name, kind in frame.dtypes}
     for each in version.description.inputs:
@@ -180,7 +244,9 @@ def _score(version: Version, rows: Rows, frame: Any) -> str:
             )
     skips = "fail" if version.engine == SPARK_ML else "skip"
     function = Function(f"gate_of_{version.model}", version.model, alias, on_error=skips)
-    return body(function, {alias: version.held(alias)}, frame.columns)
+    changed = {name.lower(): value for name, value in (changes or {}).items()}
+    given = {name: changed.get(name.lower(), exp.column(name, quoted=True)) for name in frame.columns}
+    return body(function, {alias: version.held(alias)}, given)
 
 
 def _fits(given: str, wanted: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from penstock.errors import EnvironmentProblem, InvalidRequestError, PenstockError
 from penstock.monitoring.record.ids import entity_sql
 from penstock.monitoring.record.incoming import UNFIT
-from penstock.monitoring.record.tables import Column, Table
+from penstock.monitoring.record.tables import Column, Table, ensure
 from penstock.scoring.functions import quoted
 
 Done = TypeVar("Done")
@@ -110,6 +110,32 @@ def retried(table: str, action: Callable[[], Done]) -> Done:
         where=table,
         fix="log larger batches from fewer writers; logging the same rows again does no harm",
     )
+
+
+def insert_once(spark: Any, table: Table, rows: Any) -> None:
+    """Add the rows whose key a table does not have, in one commit; the table is made if it is not there.
+
+    For rows of ours, whose key is an id of all that they follow from: whoever writes the same at this moment finds the
+    same, but for the last digits of sums, and the first is kept.
+
+    Args:
+        spark: A session.
+        table: The table.
+        rows: A DataFrame of its columns, but for the times, which become that of the writing.
+    """
+    from delta.tables import DeltaTable
+
+    ensure(spark, table)
+    for each in table.columns:
+        if each.name not in rows.columns:
+            rows = rows.withColumn(each.name, _expr("CURRENT_TIMESTAMP()"))
+    same = " AND ".join(f"held.{quoted(each)} = new.{quoted(each)}" for each in table.key)
+
+    def insert() -> None:
+        merge = DeltaTable.forName(spark, table.name).alias("held").merge(rows.alias("new"), same)
+        merge.whenNotMatchedInsertAll().execute()
+
+    retried(table.name, insert)
 
 
 def _merge(spark: Any, table: Table, rows: Any, same: str, filled: Sequence[str]) -> int:

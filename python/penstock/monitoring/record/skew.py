@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlglot import parse_one
 
@@ -60,25 +61,12 @@ def skew_sql(
         UnknownNameError: when the relation has no such key or feature, or the set none that is left out.
         InvalidRequestError: when there is nothing to compare.
     """
+    compared = compared_features(relation, columns, feature_set, features, without)
     lower = {each.lower(): each for each in columns}
-    for name in _KEY:
-        if name not in lower:
-            fix = "a set over logged predictions carries prediction_id and at"
-            raise UnknownNameError.of("column", name, columns, where=relation, fix=fix)
-    for name in without:
-        if name not in features:
-            raise UnknownNameError.of("feature", name, features, where=f"feature set {feature_set}")
-    compared = {name: seen for name, seen in features.items() if name not in without}
-    if not compared:
-        raise InvalidRequestError("no feature is left to compare", where=f"feature set {feature_set}")
-    for name in compared:
-        if name.lower() not in lower:
-            fix = "compute it there, or name it in `without`"
-            raise UnknownNameError.of("column", name, columns, where=relation, fix=fix)
     counts, told = [], []
     for at, (name, seen) in enumerate(compared.items()):
         there = f"seen.schema_version >= {seen.since}"
-        same = _same(f"seen.{quoted(name)}", f"given.{quoted(lower[name.lower()])}", seen.type)
+        same = same_sql(f"seen.{quoted(name)}", f"given.{quoted(lower[name.lower()])}", seen.type)
         counts.append(_counted(there, f"{there} AND NOT ({same})", "seen", at))
         told.append(_told(f"CAST({literal(name)} AS STRING)", at))
     counts.append(_counted("TRUE", "seen.prediction_id IS NULL", "given", len(compared)))
@@ -94,6 +82,38 @@ def skew_sql(
     return parse_one(query, dialect="spark").sql("spark", pretty=True)
 
 
+def compared_features(
+    relation: str, columns: Sequence[str], feature_set: str, features: Mapping[str, Seen], without: Sequence[str]
+) -> dict[str, Seen]:
+    """The features that are compared with columns of a relation. Arguments and errors as for `skew_sql`."""
+    lower = {each.lower(): each for each in columns}
+    for name in _KEY:
+        if name not in lower:
+            fix = "a set over logged predictions carries prediction_id and at"
+            raise UnknownNameError.of("column", name, columns, where=relation, fix=fix)
+    for name in without:
+        if name not in features:
+            raise UnknownNameError.of("feature", name, features, where=f"feature set {feature_set}")
+    compared = {name: seen for name, seen in features.items() if name not in without}
+    if not compared:
+        raise InvalidRequestError("no feature is left to compare", where=f"feature set {feature_set}")
+    for name in compared:
+        if name.lower() not in lower:
+            fix = "compute it there, or name it in `without`"
+            raise UnknownNameError.of("column", name, columns, where=relation, fix=fix)
+    return compared
+
+
+def features_seen(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Seen]]:
+    """The features of each feature set, by rows of `ml.feature_sets` in the order of their versions."""
+    known: dict[str, dict[str, Seen]] = {}
+    for row in rows:
+        of_set = known.setdefault(row["feature_set"], {})
+        first = of_set.get(row["feature"])
+        of_set[row["feature"]] = Seen(row["type"], first.since if first else int(row["schema_version"]))
+    return known
+
+
 def _counted(among: str, differing: str, example: str, at: int) -> str:
     least = f"MIN(CASE WHEN {differing} THEN {example}.prediction_id END)"
     return f"COUNT_IF({among}) AS n{at}, COUNT_IF({differing}) AS d{at}, {least} AS x{at}"
@@ -103,7 +123,14 @@ def _told(feature: str, at: int) -> str:
     return f"STRUCT({feature} AS feature, n{at} AS compared, d{at} AS differing, x{at} AS example)"
 
 
-def _same(seen: str, given: str, type: str) -> str:
+def same_sql(seen: str, given: str, type: str) -> str:
+    """SQL of whether a feature as seen is that of the tables: two NULLs are the same.
+
+    Args:
+        seen: SQL of the feature as it was seen.
+        given: SQL of the other value.
+        type: The type of the feature.
+    """
     given = f"CAST({given} AS {type})"
     same = f"{seen} <=> {given}"
     if type not in ("float", "double"):
