@@ -1,4 +1,4 @@
-"""Challengers that are trained for the year: on the schedule alone, on shuffled labels, on wrong labels of a carrier."""
+"""Challengers of the year: trained on the timetable alone, on shuffled labels, on wrong labels of a carrier."""
 
 from __future__ import annotations
 

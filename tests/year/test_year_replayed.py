@@ -75,7 +75,7 @@ class Year:
         return self.penstock.gates.decide(MODEL, version)
 
     def begin(self) -> None:
-        """A version that knows the timetable alone is live; one that is wrong of a carrier wants to be; the loop trains one."""
+        """One of the timetable alone is live, one that is wrong of a carrier is refused, and the loop trains one."""
         os.environ["REPLAYED_UNTIL"] = str(FIRST)
         self.project.build("+arrived")
         self.told["first"] = self.challenge("schedule")
