@@ -22,10 +22,11 @@ _NEEDED = ("spine", "at", "entities", "features")
 
 def add_edges(manifest: Any) -> None:
     """Add the edges to every node with requests, and remember the project's functions for the session."""
-    from dbt_penstock import functions, gates, generated_tests, logged, session
+    from dbt_penstock import functions, gates, generated_tests, logged, reports, session
 
     session.remember_functions([function.to_dict() for function in manifest.functions.values()])
     gates.check(manifest.nodes.values())
+    reports.check(manifest.nodes.values())
     declaring = functions.check(manifest.nodes.values())
     logged.check(manifest.nodes.values())
     asking = [node for node in manifest.nodes.values() if _asks(node)]

@@ -81,7 +81,7 @@ class Gates:
         """
         from penstock.monitoring.gates.decide import decide
 
-        gate, results = self.gate_of(model), self._results()
+        gate, results = self.gate_of(model), self.results()
         spark, relation = self._project.spark, self._relation(gate, f"gate of {model}")
 
         def doing(step: str, how_far: Callable[[], str] = lambda: spark_engine.how_far(spark)) -> Any:
@@ -138,7 +138,7 @@ class Gates:
             raise UnknownNameError.of("model", gate.evaluate, known, where=f"{where}, evaluate")
         return str(known[gate.evaluate])
 
-    def _results(self) -> dict[str, str]:
+    def results(self) -> dict[str, str]:
         """What came of the tests of dbt's last invocation, by name."""
         path = self._project.target_folder / "run_results.json"
         names = {each["unique_id"]: each["name"] for each in self._nodes("test")}

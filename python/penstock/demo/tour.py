@@ -47,6 +47,7 @@ def run_tour(out: Console, folder: Path) -> None:
     _model(out, project)
     _predict(out, project)
     _time_travel(out, project)
+    _report(out, project)
     _section(out, "Next, inside the environment (source .venv/bin/activate)")
     out.print(NEXT, highlight=False)
 
@@ -173,6 +174,13 @@ def _time_travel(out: Console, project: Project) -> None:
     earlier = min(merged) - 1 if merged else 0
     for label, as_of in ((f"as of version {earlier}", {FACT: earlier}), ("now", None)):
         out.print(show.rows(project.query(request, as_of=as_of), title=label))
+
+
+def _report(out: Console, project: Project) -> None:
+    _section(out, "A page that tells how the model does")
+    page = project.folder / "target" / "arrival_delay.html"
+    page.write_text(project.report("arrival_delay"))
+    out.print(f"open {page} in a browser", highlight=False, soft_wrap=True)
 
 
 def _section(out: Console, title: str) -> None:
