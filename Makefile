@@ -24,6 +24,7 @@ PYTHON ?= python3
 #   test_paired_on_spark.py has long expressions; tests/unit/monitoring/test_paired.py has them on DuckDB.
 # - test_performance_on_spark.py plans two dozen long queries, and test_performance_tests.py asks the demo for more than it has;
 #   the demo's own build runs its tests of performance, and tests/unit/monitoring has all of them on DuckDB.
+# - test_report_of_demo.py asks the demo for the whole page; tests/unit/monitoring has all of it on DuckDB.
 # - test_labels_table.py keeps a table up five times, test_logged_stream.py kills a Spark; the demo has such a table, and
 #   test_flywheel_record.py logs what is there already.
 # - test_tile_models.py builds tiles again after each of many changes; test_tiles.py has their SQL.
@@ -41,6 +42,7 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_usage.py tests/spark/test_feature_schemas.py tests/spark/test_labels_table.py \
   tests/spark/test_logged_stream.py tests/spark/test_performance_on_spark.py \
   tests/dbt/test_performance_tests.py tests/dbt/test_tile_models.py tests/spark/test_tiles_on_spark.py \
+  tests/dbt/test_report_of_demo.py \
   tests/spark/test_gate_refusals.py tests/spark/test_ledger.py tests/spark/test_paired_on_spark.py \
   tests/unit/semantic/test_semantic_metricflow.py tests/conformance/test_conformance_on_spark.py
 

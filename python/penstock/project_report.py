@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from penstock.registry.promote import CHAMPION
 from penstock.scoring.functions import ALIASES, USAGE
 from penstock.semantic.as_of import pinned
 
+_AT_ONCE = 4  # queries: most of what each takes is its planning, by one core
 _OF_LEDGER = (GATES, PREDICTIONS, FEEDBACK)
 
 if TYPE_CHECKING:
@@ -50,7 +52,9 @@ def collected(project: Project, model: str, *, doing: Doing, at: datetime | None
     moves = moves_of(spark, model, CHAMPION)
     ledger: list[dict[str, Any]] = []
     with doing("looking at versions", partial(spark_engine.how_far, spark)):
-        states = {name: _state(spark, name) for name in _relations(belonging)}
+        names = _relations(belonging)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            states = dict(zip(names, pool.map(partial(_state, spark), names), strict=True))
     versions = {name.replace("`", ""): state.version for name, state in states.items()}
     # A first version follows none, so that it has no gain; and where nothing is logged, looking is to make no table.
     if belonging.gate is not None and len(moves) > 1 and all(states[table.name].built for table in _OF_LEDGER):
@@ -73,7 +77,7 @@ def collected(project: Project, model: str, *, doing: Doing, at: datetime | None
     def has(relation: str) -> bool:
         return states[relation].built if relation in states else spark.catalog.tableExists(relation)
 
-    return collect(belonging, known, Engine(ask, has, "spark"), doing=partial(_with_stage, doing, spark))
+    return collect(belonging, known, Engine(ask, has, "spark", _AT_ONCE), doing=partial(_with_stage, doing, spark))
 
 
 def _zone(name: str) -> tzinfo:

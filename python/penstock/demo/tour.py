@@ -29,6 +29,7 @@ penstock query --metrics on_time_rate --group-by carrier --order-by -on_time_rat
 penstock compile --metrics on_time_rate,avg_arrival_delay --group-by metric_time__month
 penstock sql "SELECT carrier, MEASURE(on_time_rate) FROM flights_metrics GROUP BY carrier"
 penstock sql "SELECT carrier, AVG(p_late), AVG(is_late) FROM flight_predictions GROUP BY carrier"
+penstock report arrival_delay
 dbt build --select +fct_flights
 dbt docs generate && dbt docs serve
 penstock doctor"""
@@ -47,7 +48,6 @@ def run_tour(out: Console, folder: Path) -> None:
     _model(out, project)
     _predict(out, project)
     _time_travel(out, project)
-    _report(out, project)
     _section(out, "Next, inside the environment (source .venv/bin/activate)")
     out.print(NEXT, highlight=False)
 
@@ -174,13 +174,6 @@ def _time_travel(out: Console, project: Project) -> None:
     earlier = min(merged) - 1 if merged else 0
     for label, as_of in ((f"as of version {earlier}", {FACT: earlier}), ("now", None)):
         out.print(show.rows(project.query(request, as_of=as_of), title=label))
-
-
-def _report(out: Console, project: Project) -> None:
-    _section(out, "A page that tells how the model does")
-    page = project.folder / "target" / "arrival_delay.html"
-    page.write_text(project.report("arrival_delay"))
-    out.print(f"open {page} in a browser", highlight=False, soft_wrap=True)
 
 
 def _section(out: Console, title: str) -> None:

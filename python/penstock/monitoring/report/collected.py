@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock.monitoring.report.belongs import Belonging
 from penstock.monitoring.report.calibrated import Calibration, calibration_of
@@ -26,6 +26,7 @@ from penstock.monitoring.report.sliced import Slices, slices_of
 from penstock.registry.moves import Move
 from penstock.steps import Doing, silently
 
+_Section = TypeVar("_Section")
 LOG_PREDICTIONS = """\
 models:
   - name: predictions_to_log
@@ -102,37 +103,35 @@ def collect(belonging: Belonging, known: Known, engine: Engine, *, doing: Doing 
         doing: Shows long steps.
     """
 
-    def step(name: str, look: Callable[[], Any]) -> Any:
-        with doing(name):
-            return look()
-
     live = known.moves[-1].version.version if known.moves else None
-    nothing = _no_rows(belonging, engine)
-    performance: Performance | Missing = nothing
-    calibration: Calibration | Missing = nothing
-    slices: Slices | Missing = nothing
-    if belonging.scored is not None and engine.has(belonging.scored.relation):
-        reading = _reading(belonging, known)
-        found = step("performance by time", lambda: performance_of(reading, engine))
-        performance = found
-        if isinstance(found, Missing):
-            calibration = slices = found
-        else:
-            calibration = step("calibration", lambda: calibration_of(reading, found, engine))
-            slices = step("slices", lambda: slices_of(reading, found, engine))
+    has_rows = belonging.scored is not None and engine.has(belonging.scored.relation)
+    reading = _reading(belonging, known) if has_rows else None
+    with doing("performance by time"):
+        performance = _no_rows(belonging, engine) if reading is None else performance_of(reading, engine)
+
+    def of_rows(look: Callable[[Reading, Performance, Engine], _Section | Missing]) -> _Section | Missing:
+        if isinstance(performance, Missing):
+            return performance
+        assert reading is not None
+        return look(reading, performance, engine)
+
+    with doing("calibration, slices and drift"), ThreadPoolExecutor(engine.at_once) as pool:
+        calibration = pool.submit(of_rows, calibration_of)
+        slices = pool.submit(of_rows, slices_of)
+        drifts = [(each.name, pool.submit(drift_of, each, live, engine).result) for each in belonging.drifts]
+        trained = pool.submit(trained_in, belonging.record, engine)
+        decisions = pool.submit(decisions_on, belonging.model, engine)
+        uses = pool.submit(uses_of, belonging.model, engine)
     return Collected(
         belonging=belonging,
         known=known,
         performance=performance,
-        calibration=calibration,
-        slices=slices,
-        drifts=tuple(
-            (table.name, step(f"drift in {table.name}", partial(drift_of, table, live, engine)))
-            for table in belonging.drifts
-        ),
-        trained=trained_in(belonging.record, engine),
-        decisions=decisions_on(belonging.model, engine),
-        uses=uses_of(belonging.model, engine),
+        calibration=calibration.result(),
+        slices=slices.result(),
+        drifts=tuple((name, drift()) for name, drift in drifts),
+        trained=trained.result(),
+        decisions=decisions.result(),
+        uses=uses.result(),
         tests=results_of(belonging.tests, known.results or {}),
     )
 

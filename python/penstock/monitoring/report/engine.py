@@ -24,11 +24,13 @@ class Engine:
         ask: Runs a query. What it answers is bounded by what is drawn, however many rows are read.
         has: Whether there is a relation.
         dialect: Whose SQL it takes.
+        at_once: How many queries it takes at once.
     """
 
     ask: Callable[[exp.Query], pa.Table]
     has: Callable[[str], bool]
     dialect: Dialect
+    at_once: int = 1
 
     def rows(self, query: exp.Query) -> list[dict[str, Any]]:
         """The rows of an answer."""
