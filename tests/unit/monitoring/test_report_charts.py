@@ -87,6 +87,9 @@ def test_the_line_has_a_gap_where_there_is_no_value() -> None:
     [line] = classed(root, "line realised")
     assert len(points(line.get("d") or "")) == 2
     assert len(classed(root, "dot realised")) == 3
+    [whisker] = classed(root, "whisker realised")  # of the one that has no neighbour for a band
+    value = axis(root)
+    assert (value(whisker.get("y1")), value(whisker.get("y2"))) == pytest.approx((0.6, 0.7), abs=2e-3)
 
 
 def test_an_estimate_is_drawn_after_the_periods_of_its_calibration() -> None:

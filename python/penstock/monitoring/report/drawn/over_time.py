@@ -108,6 +108,9 @@ def _line(run: list[tuple[Period, Interval]], side: str, bucket: str, x: Scale, 
         over = [(place, y(value.high or 0.0)) for place, value in bounded]
         under = [(place, y(value.low or 0.0)) for place, value in reversed(bounded)]
         parts.append(element("path", d=path([*over, *under], closed=True), class_=f"band {side}"))
+    for place, value in bounded if len(bounded) == 1 else ():  # a band has two ends
+        ends = {"y1": y(value.low or 0.0), "y2": y(value.high or 0.0)}
+        parts.append(element("line", x1=place, x2=place, **ends, class_=f"whisker {side}"))
     line = [(place, y(value.value or 0.0)) for place, (_, value) in zip(at, run, strict=True)]
     return [*parts, element("path", d=path(line), class_=f"line {side}")] if len(run) > 1 else parts
 
@@ -120,11 +123,7 @@ def _point(each: Period, value: Interval, metric: str, side: str, bucket: str, x
     told = f"{period(each.start, bucket)}: {metric} {side} {number(value.value)}"
     told += f" ({bounds})" if bounds else ""
     told += f", {count(value.rows)} rows"
-    parts = []
-    if value.low is not None and value.high is not None:
-        ends = {"y1": y(value.low), "y2": y(value.high)}
-        parts.append(element("line", x1=place, x2=place, **ends, class_=f"whisker {side}"))
-    return mark(told, *parts, diamond(place, at, 4, side) if side == "estimated" else disc(place, at, 3.2, side))
+    return mark(told, diamond(place, at, 4, side) if side == "estimated" else disc(place, at, 3.2, side))
 
 
 def _fitted(performance: Performance, x: Scale) -> list[Markup]:
