@@ -29,6 +29,7 @@ PYTHON ?= python3
 # - test_compare_log.py builds a training set twice for each log; test_skew.py compares features with a log.
 # - test_embeddings_on_spark.py has on Spark what test_embeddings.py has on DuckDB; test_two_sample_rates.py makes 800
 #   worlds, of which test_embeddings.py makes 40.
+# - test_report_of_demo.py asks the demo for the whole page; tests/unit/monitoring has all of it on DuckDB.
 # - test_labels_table.py keeps a table up five times, test_logged_stream.py kills a Spark; the demo has such a table, and
 #   test_flywheel_record.py logs what is there already.
 # - test_tile_models.py builds tiles again after each of many changes; test_tiles.py has their SQL.
@@ -48,6 +49,7 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_usage.py tests/spark/test_feature_schemas.py tests/spark/test_labels_table.py \
   tests/spark/test_logged_stream.py tests/spark/test_performance_on_spark.py \
   tests/dbt/test_performance_tests.py tests/dbt/test_tile_models.py tests/spark/test_tiles_on_spark.py \
+  tests/dbt/test_report_of_demo.py \
   tests/spark/test_gate_refusals.py tests/spark/test_ledger.py tests/spark/test_paired_on_spark.py \
   tests/spark/test_gated_behaviour.py tests/spark/test_compare_log.py tests/spark/test_embeddings_on_spark.py \
   tests/unit/monitoring/test_two_sample_rates.py tests/loops/test_loop.py tests/spark/test_declared_training.py \

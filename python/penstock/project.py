@@ -206,6 +206,20 @@ class Project:
 
         return Loops(self, self._doing)
 
+    def report(self, model: str) -> str:
+        """The page of HTML that tells how a model does; Spark is started.
+
+        Args:
+            model: The registered name.
+
+        Raises:
+            PenstockError: as for `project_report.collected`.
+        """
+        from penstock.monitoring.report.page import render
+        from penstock.project_report import collected
+
+        return render(collected(self, model, doing=self._doing))
+
     def metric_views(self) -> dict[str, list[MetricInViews]]:
         """For each semantic model with metrics, which of them metric views have, and which none can have."""
         from penstock.semantic import metric_view, reasons_against

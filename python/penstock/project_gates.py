@@ -90,7 +90,7 @@ class Gates:
         from penstock.monitoring.gates.decide import decide
 
         gate = self.gate_of(model)
-        results = self._results() if results is None else results
+        results = self.results() if results is None else results
         spark, relation = self._project.spark, self._relation(gate, f"gate of {model}")
 
         return decide(
@@ -164,7 +164,7 @@ class Gates:
             raise UnknownNameError.of("model", gate.evaluate, known, where=f"{where}, evaluate")
         return str(known[gate.evaluate])
 
-    def _results(self) -> dict[str, str]:
+    def results(self) -> dict[str, str]:
         """What came of the tests of dbt's last invocation, by name."""
         path = self._project.target_folder / "run_results.json"
         names = {each["unique_id"]: each["name"] for each in self._nodes("test")}

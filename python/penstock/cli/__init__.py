@@ -61,6 +61,7 @@ def command_line() -> click.Group:
         metrics,
         package_path,
         predict,
+        report,
         serve,
         sql,
         training,
@@ -74,7 +75,7 @@ def command_line() -> click.Group:
     asking = (metrics.query, metrics.compile_, metrics.list_, metric_views.metric_views, sql.sql)
     telling = (explain.explain, predict.predict, validate.validate, doctor.doctor, package_path.package_path)
     doing = (serve.serve, serve.add_user, training.training, functions.functions, maintain.maintain, demo.demo)
-    deciding = (gates.gate, gates.behaviour, gates.promote, gates.rollback, gates.ledger, loop.loop)
+    deciding = (gates.gate, gates.behaviour, gates.promote, gates.rollback, gates.ledger, loop.loop, report.report)
     for command in (*asking, *telling, *doing, *deciding):
         _penstock.add_command(command)
     return _penstock

@@ -29,6 +29,7 @@ penstock query --metrics on_time_rate --group-by carrier --order-by -on_time_rat
 penstock compile --metrics on_time_rate,avg_arrival_delay --group-by metric_time__month
 penstock sql "SELECT carrier, MEASURE(on_time_rate) FROM flights_metrics GROUP BY carrier"
 penstock sql "SELECT carrier, AVG(p_late), AVG(is_late) FROM flight_predictions GROUP BY carrier"
+penstock report arrival_delay
 dbt build --select +fct_flights
 dbt docs generate && dbt docs serve
 penstock doctor"""

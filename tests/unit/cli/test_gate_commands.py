@@ -73,11 +73,11 @@ def test_a_gate_that_is_wrong_is_told_before_spark_starts(project: dict[str, Any
 
 def test_results_are_those_of_the_last_invocation_of_dbt(project: dict[str, Any], tmp_path: Path) -> None:
     gates = Project(tmp_path).gates
-    assert gates._results() == {}
+    assert gates.results() == {}
     (tmp_path / "target").mkdir()
     results = [{"unique_id": "test.p.no_drift", "status": "pass"}, {"unique_id": "model.p.seen", "status": "success"}]
     (tmp_path / "target" / "run_results.json").write_text(json.dumps({"results": results}))
-    assert gates._results() == {"no_drift": "pass"}
+    assert gates.results() == {"no_drift": "pass"}
 
 
 def test_a_refusal_is_shown_with_its_conditions_and_ends_with_1(

@@ -214,7 +214,8 @@ def _placed(
         .where(exp.column("edges_id").eq(edges_id))
     )
     placed = (
-        exp.select(*(_of(name, "pairs") for name in keys), "pairs.n", "pairs.m", "places.position", "places.width")
+        exp.select(*(_of(name, "pairs") for name in keys), "pairs.bin", "pairs.n", "pairs.m")
+        .select("places.position", "places.width")
         .from_(pairs.subquery("pairs"))
         .join(places.subquery("places"), on="pairs.feature = places.feature AND pairs.bin = places.bin")
     )

@@ -148,7 +148,7 @@ def decide(
             f"version {number} is live already", where=f"model {gate.model}", fix="train a version that may follow it"
         )
     run_ids = [live.version.run_id, _run_of(gate.model, number)] if live is not None else [_run_of(gate.model, number)]
-    rows = Rows(relation, delta_version(spark, relation), _unseen_since(run_ids))
+    rows = Rows(relation, delta_version(spark, relation), unseen_since(run_ids))
     came = {name: (results or {}).get(name, "not run") for name in gate.tests}
     newest = newest_decision(spark, gate.model, number, live)
     if newest is not None:
@@ -191,7 +191,7 @@ def behave(
     number = newest_version(gate.model) if version is None else version
     check_version(gate.model, number)
     ensure_tables(spark)
-    rows = Rows(relation, delta_version(spark, relation), _unseen_since([_run_of(gate.model, number)]))
+    rows = Rows(relation, delta_version(spark, relation), unseen_since([_run_of(gate.model, number)]))
     with doing(f"registering version {number} of {gate.model}"):
         held = registered(spark, gate.model, number, environment=declared_environment(spark, gate.model))
     with doing(f"scoring {relation} by version {number}"):
@@ -309,7 +309,7 @@ def _run_of(model: str, version: int) -> str | None:
     return None if found is None else str(found)
 
 
-def _unseen_since(run_ids: Sequence[str | None]) -> datetime | None:
+def unseen_since(run_ids: Sequence[str | None]) -> datetime | None:
     """From when on no version was trained on rows, as far as their runs tell: `train` holds out the newest."""
     store = mlflow_store.client()
     told = [store.get_run(each).data.params.get("held_out_from") for each in run_ids if each]
