@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from gated import INPUTS, TABLE, gate, register
 
+from dbt_penstock import jinja
 from penstock.errors import UnknownNameError
 from penstock.monitoring.behaviour.results import BEHAVIOUR
 from penstock.monitoring.gates.decide import behave, decide
@@ -93,6 +94,19 @@ def test_a_version_is_looked_at_without_a_decision(spark: SparkSession, table: p
     commits = spark.sql(f"DESCRIBE HISTORY {BEHAVIOUR.name}").count()
     assert behave(spark, declared, relation=relation, version=1) == found
     assert spark.sql(f"DESCRIBE HISTORY {BEHAVIOUR.name}").count() == commits, "it is kept once"
+
+
+def test_a_data_test_looks_at_what_the_live_version_gives(spark: SparkSession, table: pd.DataFrame) -> None:
+    model = "gated_tested"
+    register(model, "blind")
+    promote_by_force(spark, model, 1, reason="first")
+    asked = {"predict": model, "change": {"x_night": "x_day", "x_day": "x_night"}, "within": 0.25}
+    relation = f"(select * from default.gate_behaviour where at >= '{table['at'].iloc[0].isoformat()}') dbt_subquery"
+    [row] = spark.sql(jinja.behaviour("symmetric_pairs", relation, asked, "spark")).collect()
+    score = native("blind", table)
+    swapped = native("blind", table.rename(columns=dict(zip(INPUTS, reversed(INPUTS), strict=True))))
+    assert (row["rows"], row["value"]) == (len(table), pytest.approx((np.abs(swapped - score) > 0.25).mean()))
+    assert spark.sql(jinja.behaviour("symmetric_pairs", relation, asked | {"within": 1}, "spark")).collect() == []
 
 
 def test_a_column_that_there_is_not_is_told(spark: SparkSession) -> None:

@@ -139,8 +139,9 @@ def _ranges(own: Mapping[str, str], shape: Shape) -> dict[str, exp.Query]:
         .select(exp.alias_(formula("e.before - s.before"), "inside"))
         .from_(exp.to_table("sums").as_("s"))
         .join(exp.to_table("sums").as_("e"), on=same)
+        .where("s.turn > 1")
     )
-    # From a bucket to the last one is a split.
+    # From a bucket to the last one is a split; from the first one on is the rest of a split, with the same G.
     return {"ranges": exp.union(split, closed, distinct=False)}
 
 
