@@ -17,6 +17,7 @@ _asked: dict[str, list[Mapping[str, Any]]] = {}
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions of `modules.penstock`, by name."""
     return {
+        "as_usual": as_usual,
         "baseline_tiles": _of_tiles("baseline_sql"),
         "compile": compile_request,
         "drift": _of_tiles("drift_sql"),
@@ -32,6 +33,20 @@ def functions() -> dict[str, Callable[..., Any]]:
         "tested_model": tested_model,
         "tiles": _of_tiles("tiles_sql"),
     }
+
+
+def as_usual(relation: Any, *asked: Any) -> str:
+    """The query of the data test `as_usual`; its other arguments are those of `dbt_penstock.usual.as_usual`.
+
+    Raises:
+        CompilationError: with the message of the user's error.
+    """
+    from dbt_penstock import usual
+
+    try:
+        return usual.as_usual(str(relation), *asked)
+    except PenstockError as error:
+        raise CompilationError(str(error)) from error
 
 
 def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any], node_id: str | None) -> str:
