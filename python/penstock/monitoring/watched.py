@@ -97,19 +97,12 @@ def worst_features(drift: str) -> str:
     Args:
         drift: The relation of a model of `penstock.drift`, as Spark's SQL has it.
     """
-    newest = exp.select("MAX(window_end)").from_(exp.to_table(drift, dialect="spark"))
-    query = (
-        exp.select(
-            "window_end",
-            "feature",
-            _sql("MAX(STRUCT(js, p_adjusted, segment, value)) AS worst"),
-        )
-        .from_(exp.to_table(drift, dialect="spark"))
-        .where(exp.column("window_end").eq(newest.subquery()))
-        .group_by("window_end", "feature")
-    )
-    shown = exp.select("window_end", "feature", "worst.js", "worst.p_adjusted", "worst.segment", "worst.value")
-    return shown.from_(inside(query)).order_by("js DESC NULLS LAST", "feature").limit(WORST).sql("spark")
+    table = exp.to_table(drift, dialect="spark")
+    newest = exp.select("MAX(window_end)").from_(table)
+    by_size = _sql("ROW_NUMBER() OVER (PARTITION BY feature ORDER BY js DESC NULLS LAST, segment, value) AS place")
+    placed = exp.select("*", by_size).from_(table).where(exp.column("window_end").eq(newest.subquery()))
+    shown = exp.select("window_end", "feature", "js", "p_adjusted", "segment", "value").from_(inside(placed))
+    return shown.where("place = 1").order_by("js DESC NULLS LAST", "feature").limit(WORST).sql("spark")
 
 
 def label_counts(labels: str, model: str, version: int) -> str:
