@@ -33,6 +33,8 @@ PYTHON ?= python3
 # - test_labels_table.py keeps a table up five times, test_logged_stream.py kills a Spark; the demo has such a table, and
 #   test_flywheel_record.py logs what is there already.
 # - test_tile_models.py builds tiles again after each of many changes; test_tiles.py has their SQL.
+# - test_anomalies_on_spark.py commits to a table often, and test_alerts_table.py keeps alerts of six runs;
+#   tests/unit/monitoring has both on DuckDB and without a table. test_alerts_of_dbt.py builds a project five times.
 # - test_readers.py reads each version of many tables; tests/unit/readers reads others.
 # - test_tiles_on_spark.py has on Spark what tests/unit/monitoring has of tiles on DuckDB; the demo builds some.
 # - test_semantic_metricflow.py asks MetricFlow 260 questions; test_semantic_random.py asks it others.
@@ -49,6 +51,7 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_usage.py tests/spark/test_feature_schemas.py tests/spark/test_labels_table.py \
   tests/spark/test_logged_stream.py tests/spark/test_performance_on_spark.py \
   tests/dbt/test_performance_tests.py tests/dbt/test_tile_models.py tests/spark/test_tiles_on_spark.py \
+  tests/spark/test_anomalies_on_spark.py tests/spark/test_alerts_table.py tests/dbt/test_alerts_of_dbt.py \
   tests/dbt/test_report_of_demo.py \
   tests/spark/test_gate_refusals.py tests/spark/test_ledger.py tests/spark/test_paired_on_spark.py \
   tests/spark/test_gated_behaviour.py tests/spark/test_compare_log.py tests/spark/test_embeddings_on_spark.py \

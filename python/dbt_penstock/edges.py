@@ -31,8 +31,11 @@ def add_edges(manifest: Any) -> None:
     trained.check(manifest)
     declaring = functions.check(manifest.nodes.values())
     logged.check(manifest.nodes.values())
+    has_usual = generated_tests.add_usual(manifest)
     asking = [node for node in manifest.nodes.values() if _asks(node)]
     if not asking:
+        if has_usual:
+            manifest.build_flat_graph()
         return
     definitions = manifest_from_graph(manifest.flat_graph)
     for node in asking:

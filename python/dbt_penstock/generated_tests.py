@@ -1,4 +1,5 @@
-"""The data test that each training set gets without asking: its rows are those of its spine.
+"""The data tests that models get without naming them: a training set, that its rows are those of its spine; a table
+whose meta says `penstock: {as_usual: true}`, as a whole folder's may, that it is as usual.
 
 The nodes are added when the manifest is complete, so that every command sees them: `dbt build` runs them after their
 model, `dbt test` and `dbt ls` know their names.
@@ -6,11 +7,18 @@ model, `dbt test` and `dbt ls` know their names.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
-from dbt_common.exceptions import CompilationError
+from dbt_common.exceptions import CompilationError, DbtRuntimeError
+
+from penstock.errors import UnknownNameError
 
 _ENDING = "has_the_rows_of_its_spine"
+_USUAL = "is_as_usual"
+_KINDS = ("model", "seed", "snapshot")
+_NO_TABLE = ("view", "ephemeral", "metric_view")
 
 
 def add_tests(manifest: Any, models: list[Any]) -> None:
@@ -24,8 +32,37 @@ def add_tests(manifest: Any, models: list[Any]) -> None:
         config = model.config
         built = config.materialized == "table" or is_merged(model)
         if built and config.get("file_format") == "delta" and is_nothing_else(model.raw_code):
-            node = _node(model, manifest)
-            manifest.nodes[node.unique_id] = node
+            _add(manifest, model, _ENDING, "rows_of_spine")
+
+
+def add_usual(manifest: Any) -> bool:
+    """Add the test `as_usual` to each table that declares it, and tell whether there was one.
+
+    Args:
+        manifest: dbt's manifest, in which nothing has been selected yet.
+
+    Raises:
+        DbtRuntimeError: when a declaration is wrong.
+    """
+    tables = []
+    for node in manifest.nodes.values():
+        section = node.config.meta.get("penstock") if node.resource_type in _KINDS else None
+        given = section.get("as_usual") if isinstance(section, Mapping) else None
+        # One that holds for a folder meets its views, too.
+        if given not in (None, False) and node.config.materialized not in _NO_TABLE:
+            tables.append((node, {} if given is True else given))
+    for node, given in tables:
+        from dbt_penstock.usual import ARGUMENTS
+
+        where = f"{node.original_file_path}: {node.name}, meta.penstock.as_usual"
+        if not isinstance(given, Mapping):
+            raise DbtRuntimeError(f"as_usual is {given!r}\n  where: {where}\n  fix: true, or the arguments of the test")
+        for name in given:
+            if name not in ARGUMENTS:
+                raise DbtRuntimeError(str(UnknownNameError.of("argument", str(name), ARGUMENTS, where=where)))
+        told = {name: value for name, value in given.items() if value is not None}
+        _add(manifest, node, _USUAL, "as_usual", json.dumps(told, default=str))
+    return bool(tables)
 
 
 def is_merged(model: Any) -> bool:
@@ -57,16 +94,18 @@ def _called(call: Any) -> str:
     return name
 
 
-def _node(model: Any, manifest: Any) -> Any:
+def _add(manifest: Any, model: Any, ending: str, macro: str, arguments: str = "") -> None:
+    """A test of a model that is a call of a macro, with the model's relation before these arguments of Jinja."""
     from dbt.artifacts.resources import DependsOn, TestConfig
     from dbt.artifacts.resources.types import NodeType
     from dbt.contracts.files import FileHash
     from dbt.contracts.graph.nodes import SingularTestNode
 
-    name = f"{model.name}_{_ENDING}"
-    code = f"{{{{ penstock.rows_of_spine(ref('{model.package_name}', '{model.name}')) }}}}"
-    macros = [id_ for id_ in manifest.macros if id_.endswith(".penstock.rows_of_spine")]
-    return SingularTestNode(
+    name = f"{model.name}_{ending}"
+    given = f", {arguments}" if arguments else ""
+    code = f"{{{{ penstock.{macro}(ref('{model.package_name}', '{model.name}'){given}) }}}}"
+    macros = [id_ for id_ in manifest.macros if id_.endswith(f".penstock.{macro}")]
+    node = SingularTestNode(
         name=name,
         resource_type=NodeType.Test,
         package_name=model.package_name,
@@ -83,6 +122,7 @@ def _node(model: Any, manifest: Any) -> Any:
         config=TestConfig(),
         depends_on=DependsOn(macros=macros, nodes=[model.unique_id]),
     )
+    manifest.nodes[node.unique_id] = node
 
 
 def differing_rows(relation: str, run_query: Any) -> str:

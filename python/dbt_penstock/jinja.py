@@ -18,6 +18,7 @@ _asked: dict[str, list[Mapping[str, Any]]] = {}
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions of `modules.penstock`, by name."""
     return {
+        "as_usual": as_usual,
         "baseline_tiles": _of("tiled", "baseline_sql"),
         "behaviour": behaviour,
         "compile": compile_request,
@@ -37,6 +38,20 @@ def functions() -> dict[str, Callable[..., Any]]:
         "tested_model": tested_model,
         "tiles": _of("tiled", "tiles_sql"),
     }
+
+
+def as_usual(relation: Any, *asked: Any) -> str:
+    """The query of the data test `as_usual`; its other arguments are those of `dbt_penstock.usual.as_usual`.
+
+    Raises:
+        CompilationError: with the message of the user's error.
+    """
+    from dbt_penstock import usual
+
+    try:
+        return usual.as_usual(str(relation), *asked)
+    except PenstockError as error:
+        raise CompilationError(str(error)) from error
 
 
 def behaviour(kind: str, relation: Any, arguments: Mapping[str, Any], dialect: str) -> str:

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from penstock.engines.price import Priced
     from penstock.manifest.model import SemanticManifest
     from penstock.profile import Target
+    from penstock.project_alerts import Alerts
     from penstock.project_gates import Gates
     from penstock.project_loop import Loops
     from penstock.project_training import TrainingSets
+    from penstock.project_watch import Watch
     from penstock.readers import TrainingSetReader
     from penstock.registry.sync import Synced
     from penstock.semantic import CompiledQuery, MetricRequest
@@ -219,6 +221,20 @@ class Project:
         from penstock.project_report import collected
 
         return render(collected(self, model, doing=self._doing))
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """The alerts of the project's tests: keep, send, list."""
+        from penstock.project_alerts import Alerts
+
+        return Alerts(self, self._doing)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """How the project's models and tables are now."""
+        from penstock.project_watch import Watch
+
+        return Watch(self, self._doing)
 
     def metric_views(self) -> dict[str, list[MetricInViews]]:
         """For each semantic model with metrics, which of them metric views have, and which none can have."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from penstock.engines import spark as spark_engine
-from penstock.errors import EnvironmentProblem, InvalidDefinitionError, UnknownNameError
+from penstock.errors import InvalidDefinitionError, UnknownNameError
+from penstock.manifest.owners import Owner, owner_of
+from penstock.manifest.results import last_run
 from penstock.monitoring.gates.definition import Gate, gate_in, parse_gate
+from penstock.scoring.functions import literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -110,19 +112,44 @@ class Gates:
         spark, relation = self._project.spark, self._relation(gate, f"gate of {model}")
         return behave(spark, gate, relation=relation, version=version, doing=self._steps(spark))
 
+    def owner(self, model: str) -> str:
+        """Who owns a model: the owner of the group of the node with its gate; empty where nobody is told."""
+        return str(self._owners.get(model) or "")
+
+    def owners_of_failed(self, decision: Decision) -> dict[str, str]:
+        """Who owns each test for which a decision is a refusal, by the test's name; 'none' where nobody is told."""
+        asked = {f"test {each['name']}": each for each in self._nodes("test")}
+        failed = [each.name for each in decision.conditions if not each.passed and each.name in asked]
+        manifest = self._project.dbt_manifest
+        return {asked[name]["name"]: str(owner_of(manifest, asked[name]["unique_id"]) or "none") for name in failed}
+
+    @cached_property
+    def _owners(self) -> dict[str, Owner | None]:
+        manifest, found = self._project.dbt_manifest, {}
+        for unique_id, node in manifest["nodes"].items():
+            given = gate_in(node["config"].get("meta"))
+            if given is not None:
+                found[parse_gate(given, model=node["name"], where="").model] = owner_of(manifest, unique_id)
+        return found
+
     def kept(self, decision: Decision) -> pa.Table:
-        """The row of `ml.gates` of a decision."""
+        """The row of `ml.gates` of a decision, and who owns the model."""
         from penstock.monitoring.gates.decide import GATES
 
-        return self._project.sql(f"SELECT * FROM {GATES.name} WHERE gate_id = '{decision.id}'")
+        owner = literal(self.owner(decision.row["model"]))
+        return self._project.sql(f"SELECT *, {owner} AS owner FROM {GATES.name} WHERE gate_id = '{decision.id}'")
 
     def promote(self, model: str, version: int) -> Promoted:
         """Let a version go live on its gate; Spark is started. Errors as for `monitoring.promotion.promote_by_gate`."""
-        from penstock.monitoring.gates.promotion import promote_by_gate
+        from penstock.monitoring.gates.promotion import GateRefuses, promote_by_gate
 
         gate, spark = self.declared.get(model), self._project.spark
-        with self._doing(f"promoting version {version} of {model}"):
-            return promote_by_gate(spark, model, version, gate)
+        try:
+            with self._doing(f"promoting version {version} of {model}"):
+                return promote_by_gate(spark, model, version, gate)
+        except GateRefuses as refusal:
+            owner = f", owned by {self.owner(model)}" if self.owner(model) else ""
+            raise GateRefuses(refusal.what, where=f"{refusal.where}{owner}", fix=refusal.fix) from refusal
 
     def force(self, model: str, version: int, *, reason: str) -> Promoted:
         """Let a version go live whatever its gate says. Errors as for `monitoring.promotion.promote_by_force`."""
@@ -166,10 +193,6 @@ class Gates:
 
     def results(self) -> dict[str, str]:
         """What came of the tests of dbt's last invocation, by name."""
-        path = self._project.target_folder / "run_results.json"
         names = {each["unique_id"]: each["name"] for each in self._nodes("test")}
-        try:
-            told = json.loads(path.read_text())["results"] if path.exists() else []
-        except ValueError as error:  # dbt was ended while it wrote
-            raise EnvironmentProblem(f"it is no JSON: {error}", where=str(path), fix="dbt test") from error
-        return {names[each["unique_id"]]: each["status"] for each in told if each["unique_id"] in names}
+        run = last_run(self._project.target_folder)
+        return {names[each.unique_id]: each.status for each in (run.results if run else ()) if each.unique_id in names}

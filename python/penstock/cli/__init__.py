@@ -49,6 +49,7 @@ def _told(error: Exception) -> PenstockError:
 def command_line() -> click.Group:
     """The command with all its subcommands."""
     from penstock.cli import (
+        alerts,
         demo,
         doctor,
         explain,
@@ -67,6 +68,7 @@ def command_line() -> click.Group:
         training,
         training_check,
         validate,
+        watch,
     )
 
     training.training.add_command(training_check.check)
@@ -75,8 +77,19 @@ def command_line() -> click.Group:
     asking = (metrics.query, metrics.compile_, metrics.list_, metric_views.metric_views, sql.sql)
     telling = (explain.explain, predict.predict, validate.validate, doctor.doctor, package_path.package_path)
     doing = (serve.serve, serve.add_user, training.training, functions.functions, maintain.maintain, demo.demo)
-    deciding = (gates.gate, gates.behaviour, gates.promote, gates.rollback, gates.ledger, loop.loop, report.report)
-    for command in (*asking, *telling, *doing, *deciding):
+    deciding = (gates.gate, gates.behaviour, gates.promote, gates.rollback, gates.ledger, loop.loop)
+    watching = (report.report, alerts.alerts, watch.watch)
+        gates.gate,
+        gates.behaviour,
+        gates.promote,
+        gates.rollback,
+        gates.ledger,
+        loop.loop,
+        report.report,
+        alerts.alerts,
+        watch.watch,
+    )
+    for command in (*asking, *telling, *doing, *deciding, *watching):
         _penstock.add_command(command)
     return _penstock
 

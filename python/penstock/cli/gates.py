@@ -13,6 +13,7 @@ from penstock.project import Project
 
 if TYPE_CHECKING:
     from penstock.monitoring.gates.decide import Decision
+    from penstock.project_gates import Gates
 
 
 @click.command()
@@ -31,11 +32,11 @@ def gate(
     if as_json:
         click.echo(of_rows(gates.kept(decision)))
     else:
-        _show(decision)
+        _show(decision, gates)
     ctx.exit(0 if decision.passed else 1)
 
 
-def _show(decision: Decision) -> None:
+def _show(decision: Decision, gates: Gates) -> None:
     row = decision.row
     beside = "first version" if row["champion"] is None else f"beside version {row['champion']}, which is live"
     click.echo(f"{row['model']} version {row['challenger']}, {beside}")
@@ -54,6 +55,11 @@ def _show(decision: Decision) -> None:
         slices = {name: [each[name] for each in row["slices"]] for name in names}
         show.console().print(show.columns(slices, title="the slices in which it is worst"))
     click.echo(f"gate {decision.id}: {row['verdict']}")
+    if not decision.passed:
+        owners = {f"model {row['model']}": gates.owner(row["model"]) or "none"}
+        owners |= {f"test {name}": owner for name, owner in gates.owners_of_failed(decision).items()}
+        for name, owner in owners.items():
+            click.echo(f"owner of {name}: {owner}")
 
 
 def _or_nothing(value: float | None) -> str:

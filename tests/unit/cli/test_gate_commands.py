@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from penstock.cli import command_line
+from penstock.monitoring.gates import promotion
 from penstock.monitoring.gates.decide import Decision
 from penstock.monitoring.gates.ledger import COLUMNS
 from penstock.project import Project
@@ -33,7 +34,10 @@ def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """A project of these nodes, which a test may add to."""
     monkeypatch.chdir(tmp_path)
     nodes = {each["unique_id"]: each for each in (node("delay", gate=GATE), node("seen"), node("no_drift", "test"))}
-    monkeypatch.setattr(Project, "dbt_manifest", {"nodes": nodes})
+    groups = {"group.p.crew": {"name": "crew", "owner": {"name": "Ada", "email": "ada@example.com"}}}
+    nodes["model.p.delay"]["config"]["group"] = "crew"
+    nodes["test.p.no_drift"]["attached_node"] = "model.p.delay"
+    monkeypatch.setattr(Project, "dbt_manifest", {"nodes": nodes, "groups": groups})
     return nodes
 
 
@@ -85,6 +89,7 @@ def test_a_refusal_is_shown_with_its_conditions_and_ends_with_1(
 ) -> None:
     conditions = [
         {"name": "better_by", "value": -0.01, "bound": 0.0, "passed": False, "told": "worse by 0.01"},
+        {"name": "test no_drift", "value": None, "bound": None, "passed": False, "told": "fail"},
         {"name": "approval", "value": None, "bound": None, "passed": True, "told": "approved by ada"},
     ]
     cell = {"slice": "carrier", "value": "HA", "compared": 342, "champion_loss": 0.4, "challenger_loss": 0.5}
@@ -101,9 +106,22 @@ def test_a_refusal_is_shown_with_its_conditions_and_ends_with_1(
     assert ["better_by", "REFUSED", "-0.01", "0", "worse", "by", "0.01"] in lines
     assert ["approval", "passed", "approved", "by", "ada"] in lines
     assert ["carrier", "HA", "342", "0.4", "0.5", "-0.1", "0.02"] in lines
-    assert done.stdout.endswith("gate g1: refused\n")
+    owner = "crew (Ada, ada@example.com)"
+    assert done.stdout.endswith(f"gate g1: refused\nowner of model delay: {owner}\nowner of test no_drift: {owner}\n")
     monkeypatch.setattr(Gates, "decide", lambda *_, **__: Decision(row | {"verdict": "passed"}))
-    assert run("gate", "delay").exit_code == 0
+    passed = run("gate", "delay")
+    assert (passed.exit_code, "owner" in passed.stdout) == (0, False)
+
+
+def test_a_refused_promotion_names_the_owner(project: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise promotion.GateRefuses("no gate has judged it", where="model delay", fix="penstock gate delay")
+
+    monkeypatch.setattr(Project, "spark", None)
+    monkeypatch.setattr(promotion, "promote_by_gate", refuse)
+    done = run("promote", "delay", "3")
+    assert done.exit_code == 1
+    assert "no gate has judged it\n  where: model delay, owned by crew (Ada, ada@example.com)\n" in done.stderr
 
 
 def test_behaviour_is_shown_and_ends_with_1_where_it_is_bad(
