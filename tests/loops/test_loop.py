@@ -55,7 +55,7 @@ def test_killed_between_any_two_steps_it_ends_as_it_would_have(outcomes: dict[st
     killed = outcomes["killed"]
     steps = [
         "training buying", "testing buying", "registering version 2 of buying",
-        "scoring `penstock`.`visits_seen` by version 2 and 1", "promoting version 2 of buying",
+        "scoring penstock.visits_seen by version 2 and 1", "promoting version 2 of buying",
     ]  # fmt: skip
     assert [each for each in killed["places"] if "Spark" not in each] == [
         f"{when} {step}" for step in steps for when in ("before", "after")
