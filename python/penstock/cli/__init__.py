@@ -79,16 +79,6 @@ def command_line() -> click.Group:
     doing = (serve.serve, serve.add_user, training.training, functions.functions, maintain.maintain, demo.demo)
     deciding = (gates.gate, gates.behaviour, gates.promote, gates.rollback, gates.ledger, loop.loop)
     watching = (report.report, alerts.alerts, watch.watch)
-        gates.gate,
-        gates.behaviour,
-        gates.promote,
-        gates.rollback,
-        gates.ledger,
-        loop.loop,
-        report.report,
-        alerts.alerts,
-        watch.watch,
-    )
     for command in (*asking, *telling, *doing, *deciding, *watching):
         _penstock.add_command(command)
     return _penstock
