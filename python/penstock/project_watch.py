@@ -150,7 +150,7 @@ class Watch:
             node = rest.pop()
             if node in self._nodes and node not in found:
                 found.add(node)
-                rest += self._nodes[node]["depends_on"]["nodes"] if "depends_on" in self._nodes[node] else []
+                rest += (self._nodes[node].get("depends_on") or {}).get("nodes") or []  # a seed has none
         return found
 
     def _model(self, watched: Watched) -> ModelNow:

@@ -131,3 +131,27 @@ def test_what_is_declared_wrongly_is_told_before_spark_starts(
     done = CliRunner().invoke(command_line(), ["watch", "dely"])
     assert done.exit_code == 1
     assert told in done.stderr
+
+
+def test_the_flow_of_a_model_is_what_it_and_what_is_watched_of_it_are_made_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def node(name: str, *uses: str, kind: str = "model", **penstock: Any) -> tuple[str, dict[str, Any]]:
+        depends_on = {"macros": []} if kind == "seed" else {"macros": [], "nodes": list(uses)}
+        config = {"meta": {"penstock": penstock}}
+        return f"{kind}.p.{name}", {
+            "name": name, "resource_type": kind, "original_file_path": "x.yml", "config": config,
+            "depends_on": depends_on,
+        }  # fmt: skip
+
+    nodes = dict(
+        [
+            node("raw", kind="seed"), node("rows", "seed.p.raw", "source.p.s"), node("other", "seed.p.raw"),
+            node("delay", "model.p.rows", watch={"drift": "drift"}), node("drift", "model.p.tiles"),
+            node("tiles", "model.p.rows"), node("test", "model.p.other", kind="test"),
+        ]
+    )  # fmt: skip
+    monkeypatch.setattr(Project, "dbt_manifest", {"nodes": nodes})
+    found = Project(tmp_path).watch
+    flow = found._flow(found.declared["delay"])
+    assert {each.rpartition(".")[2] for each in flow} == {"raw", "rows", "delay", "drift", "tiles"}
