@@ -58,7 +58,7 @@ class Year:
         """Of each table of the flow how many rows it has, and a checksum of them."""
         spark, found = self.project.spark, {}
         for schema in (SCHEMA, "ml"):
-            for (name,) in spark.sql(f"SHOW TABLES IN {schema}").select("tableName").collect():
+            for (name,) in spark.sql(f"SHOW TABLES IN {schema}").where("NOT isTemporary").select("tableName").collect():
                 sums = f"SELECT COUNT(*), SUM(CAST(XXHASH64(TO_JSON(STRUCT(*))) AS DECIMAL(38))) FROM {schema}.{name}"
                 found[f"{schema}.{name}"] = tuple(spark.sql(sums).collect()[0])
         return found
