@@ -22,10 +22,10 @@ from benchmarks.peers import ROOT, Worker, environment
 from benchmarks.timing import middle
 from benchmarks.watched import Watched
 from benchmarks.workers.processes import tree_seconds
+from penstock.dialects import Dialect
 from penstock.monitoring.drift import Baseline, Feature, Tiling, Window, drift, edges, features_of, moving, tiles
 from penstock.monitoring.drift.distances import STATISTICS
 from penstock.profile import load_target
-from penstock.scoring.linear.engines_sql import Dialect
 
 _FOLDER = SCRATCH / "monitoring"
 _RELATIVE = 1e-9

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp, parse_one
 
+from penstock.dialects import call
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.behaviour.definition import Movement, check_of
 from penstock.monitoring.behaviour.judged import Scored, changed, judged
 from penstock.monitoring.words import column, inside
-from penstock.scoring.linear.engines_sql import call
 
 if TYPE_CHECKING:
-    from penstock.scoring.linear.engines_sql import Dialect
+    from penstock.dialects import Dialect
 
 
 def sql(kind: str, relation: str, arguments: Mapping[str, Any], dialect: Dialect) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.monitoring.drift.projections import projected, random_projection, stored
 
 if TYPE_CHECKING:
-    from penstock.scoring.linear.engines_sql import Dialect
+    from penstock.dialects import Dialect
 
 
 def projection_sql(dimensions: int, into: int, seed: int, dialect: Dialect) -> str:

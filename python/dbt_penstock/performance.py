@@ -13,7 +13,7 @@ from penstock.monitoring.performance import metrics as performance
 from penstock.monitoring.performance.scores import Scores
 
 if TYPE_CHECKING:
-    from penstock.scoring.linear.engines_sql import Dialect
+    from penstock.dialects import Dialect
 
 _OF_SCORES = frozenset({"score", "label", "weight", "by", "threshold"})
 

@@ -14,7 +14,7 @@ from penstock.monitoring.anomalies.series import Buckets
 from penstock.monitoring.anomalies.usual import CHECKS, FRESHNESS, NULLS, SCHEMA, VOLUME, Usual, findings
 
 if TYPE_CHECKING:
-    from penstock.scoring.linear.engines_sql import Dialect
+    from penstock.dialects import Dialect
 
 _OF_BUCKETS = ("time", "bucket", "season", "as_of")
 _OF_USUAL = ("checks", "columns", "within", "past", "min_past", "last", "alpha", "min_change")

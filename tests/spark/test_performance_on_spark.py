@@ -27,7 +27,7 @@ from penstock.monitoring.performance.slices import slices
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from penstock.scoring.linear.engines_sql import Dialect
+    from penstock.dialects import Dialect
 
 ROWS = "performance_rows"
 SCORES = Scores(ROWS, score="score", label="label", weight="w", keys=("day",))

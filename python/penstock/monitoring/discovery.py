@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.monitoring.words import column, formula, known_dialect, source, window
-from penstock.scoring.linear.engines_sql import Dialect
 
 _OWN = ("__p", "__scaled")  # columns on the way
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, double
 from penstock.errors import UnknownNameError
 from penstock.monitoring.words import each, formula, known_dialect, numbers_to, total
-from penstock.scoring.linear.engines_sql import Dialect, double
 
 # Hart's approximation as West prints it, from the highest power down.
 _HART_TOP = (

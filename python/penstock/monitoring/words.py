@@ -8,8 +8,8 @@ from typing import get_args
 
 from sqlglot import exp, parse_one
 
+from penstock.dialects import Dialect, call, double, words
 from penstock.errors import UnknownNameError
-from penstock.scoring.linear.engines_sql import Dialect, call, double
 
 _DIALECTS = get_args(Dialect)
 
@@ -114,8 +114,7 @@ def numbers_to(last: exp.Expr, dialect: Dialect) -> exp.Expr:
 
 def each(list_: exp.Expr, name: str, body: exp.Expr, dialect: Dialect) -> exp.Expr:
     """The list of what `body` makes of each value, which it knows as the column `name`."""
-    function = exp.Lambda(this=body.copy(), expressions=[exp.to_identifier(name)])
-    return call("TRANSFORM" if dialect == "spark" else "LIST_TRANSFORM", list_, function)
+    return words(dialect).each(list_, lambda _: body.copy(), name)
 
 
 def total(list_: exp.Expr, name: str, body: exp.Expr, dialect: Dialect) -> exp.Expr:

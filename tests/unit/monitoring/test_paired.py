@@ -15,6 +15,7 @@ from sklearn import metrics
 from sqlglot import exp
 from statsmodels.stats.contingency_tables import mcnemar
 
+from penstock.dialects import double
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.gates.always_valid import always_valid_p, always_valid_width
 from penstock.monitoring.gates.auc import areas
@@ -22,7 +23,6 @@ from penstock.monitoring.gates.mcnemar import mcnemar_p
 from penstock.monitoring.gates.paired import COLUMNS, Scored, compare
 from penstock.monitoring.performance.calibration import calibration
 from penstock.monitoring.performance.scores import Scores
-from penstock.scoring.linear.engines_sql import double
 
 ROWS = "rows_of_test"
 

@@ -6,9 +6,9 @@ import math
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.monitoring.tails import norm_sf
 from penstock.monitoring.words import extended, formula, inside, steps, totals, window
-from penstock.scoring.linear.engines_sql import Dialect
 
 SERIES = ("what", "column_name", "season", "at", "measure", "value", "noise")
 """The columns of a relation of series."""

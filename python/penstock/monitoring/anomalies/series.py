@@ -8,11 +8,11 @@ from typing import Literal, get_args
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, call
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.drift.explode import exploded, value_at
 from penstock.monitoring.drift.tiling import Bucket
 from penstock.monitoring.words import column, formula, named, source, steps
-from penstock.scoring.linear.engines_sql import Dialect, call
 
 Season = Literal["day", "week"]
 _SEASONS = {

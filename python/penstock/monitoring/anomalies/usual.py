@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, call
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.anomalies.commits import newest_commit, series_of_commits
 from penstock.monitoring.anomalies.judge import judged
@@ -16,7 +17,6 @@ from penstock.monitoring.anomalies.schema import Changed, changed_sql
 from penstock.monitoring.anomalies.series import Buckets, moment, series_of_buckets
 from penstock.monitoring.discovery import adjusted
 from penstock.monitoring.words import column, formula, inside, known_dialect, named, source
-from penstock.scoring.linear.engines_sql import Dialect, call
 from penstock.semantic.durations import parse_duration
 
 VOLUME, NULLS, SCHEMA, FRESHNESS = CHECKS = ("volume", "nulls", "schema", "freshness")

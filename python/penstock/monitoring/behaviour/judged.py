@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, double
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.behaviour.definition import ASYMMETRIC, HIGHER, Check, Mistakes, Movement, Tail, parsed
 from penstock.monitoring.performance.answers import quantile, wilson
 from penstock.monitoring.words import column, extended, formula, inside, known_dialect, source, totals
-from penstock.scoring.linear.engines_sql import Dialect, double
 
 COLUMNS = ("name", "kind", "value", "low", "high", "bound", "rest", "rows", "unjudged", "passed")
 """The columns of the answer."""

@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, replace
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.drift.explode import NUMBER, TEXT, Kind, exploded, finite, integer
 from penstock.monitoring.words import column, formula, known_dialect, source
-from penstock.scoring.linear.engines_sql import Dialect
 
 OTHER = 0  # the bin of all texts that have none of their own
 MISSING, NOT_A_NUMBER, INFINITE = -1, -2, -3

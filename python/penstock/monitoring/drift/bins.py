@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from penstock.dialects import call, double
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.drift.bin_edges import INFINITE, MISSING, NOT_A_NUMBER
 from penstock.monitoring.drift.explode import NUMBER, exploded, finite, integer, places_of, value_at
 from penstock.monitoring.words import each, formula, source
-from penstock.scoring.linear.engines_sql import call, double
 
 if TYPE_CHECKING:
     from penstock.monitoring.drift.tiling import Feature, Tiling

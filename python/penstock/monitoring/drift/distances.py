@@ -8,11 +8,11 @@ from typing import Literal
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, double
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.drift.statistics import statistics
 from penstock.monitoring.tails import chi2_sf, ks_sf
 from penstock.monitoring.words import column, formula, known_dialect, source, window
-from penstock.scoring.linear.engines_sql import Dialect, double
 
 Smoothing = Literal["none", "jeffreys"]
 _PSEUDO_COUNT: Mapping[Smoothing, float] = {"none": 0.0, "jeffreys": 0.5}

@@ -7,8 +7,8 @@ from typing import Literal
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, call
 from penstock.monitoring.words import formula
-from penstock.scoring.linear.engines_sql import Dialect, call
 
 Kind = Literal["number", "text"]
 NUMBER: Kind = "number"

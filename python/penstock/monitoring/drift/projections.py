@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, call, double
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.words import formula, known_dialect, source
-from penstock.scoring.linear.engines_sql import Dialect, call, double
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,13 +12,13 @@ from typing import Literal, get_args
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.discovery import adjusted
 from penstock.monitoring.drift.tiling import ALL
 from penstock.monitoring.drift.windows import SERIES, Window, within
 from penstock.monitoring.tails import chi2_sf
 from penstock.monitoring.words import column, extended, formula, known_dialect, named, steps, totals, window
-from penstock.scoring.linear.engines_sql import Dialect
 
 Shape = Literal["split", "window"]
 COLUMNS = (

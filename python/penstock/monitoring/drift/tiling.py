@@ -13,11 +13,11 @@ from typing import Any, Literal, get_args
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, call, words
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.drift.bins import branched, searched
 from penstock.monitoring.drift.explode import NUMBER, Kind, exploded, value_at
 from penstock.monitoring.words import column, formula, known_dialect, source
-from penstock.scoring.linear.engines_sql import Dialect, call, words
 
 Bucket = Literal["hour", "day", "week", "month"]
 ALL = "all"  # the segment that each row is in

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.words import column, known_dialect, source
-from penstock.scoring.linear.engines_sql import Dialect
 from penstock.training_sets.hashing import hash_of
 
 if TYPE_CHECKING:

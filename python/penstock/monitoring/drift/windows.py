@@ -12,12 +12,12 @@ from typing import get_args
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.drift.distances import Histograms
 from penstock.monitoring.drift.explode import exploded, integer
 from penstock.monitoring.drift.tiling import Bucket
 from penstock.monitoring.words import column, formula, known_dialect, source
-from penstock.scoring.linear.engines_sql import Dialect
 
 SERIES = ("segment", "value", "feature")
 """The columns that tell one feature's tiles apart from another's, besides the bins and the version."""

@@ -14,9 +14,9 @@ import math
 
 from sqlglot import exp
 
+from penstock.dialects import double
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.words import formula
-from penstock.scoring.linear.engines_sql import double
 
 TUNED_FOR = 5000
 """At how many rows the bounds are narrowest unless it is said; they are valid at any number."""

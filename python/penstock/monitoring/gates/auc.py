@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.monitoring.gates.paired import Scored
 from penstock.monitoring.words import column, formula, known_dialect, source
-from penstock.scoring.linear.engines_sql import Dialect
 
 # Scores are ordered within ranges of a thousandth, and the ranges among themselves: no one worker has to sort all rows.
 _RANGE = "CAST(FLOOR(LEAST(1e0, GREATEST(0e0, score)) * 1e3) AS INT)"

@@ -10,9 +10,9 @@ import math
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.monitoring.tails import chi2_sf, log_gamma
 from penstock.monitoring.words import formula, numbers_to, total
-from penstock.scoring.linear.engines_sql import Dialect
 
 _EXACT_UP_TO = 1000  # above it the approximation is right to a thousandth, and the exact sum is long
 

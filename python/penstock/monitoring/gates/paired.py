@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.gates.always_valid import TUNED_FOR, always_valid_p, always_valid_width
 from penstock.monitoring.gates.calibration_error import expected_calibration_error
@@ -18,7 +19,6 @@ from penstock.monitoring.gates.mcnemar import mcnemar_p
 from penstock.monitoring.performance.losses import OF_PROBABILITIES, loss
 from penstock.monitoring.tails import norm_sf
 from penstock.monitoring.words import column, formula, known_dialect, source
-from penstock.scoring.linear.engines_sql import Dialect
 
 COLUMNS = (
     "slice", "value", "compared", "unscored", "unfit", "champion_loss", "challenger_loss", "gain", "se", "z", "p",

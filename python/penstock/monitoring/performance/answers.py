@@ -7,11 +7,11 @@ from statistics import NormalDist
 
 from sqlglot import exp
 
+from penstock.dialects import double
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.performance.formulas import Metric
 from penstock.monitoring.performance.scores import OUTCOME, PROBABILITY
 from penstock.monitoring.words import extended, formula, inside
-from penstock.scoring.linear.engines_sql import double
 
 _WILSON = """
 (:r + :z * :z / (2e0 * :n) + :z * SQRT(GREATEST(:r * (1e0 - :r) / :n + :z * :z / (4e0 * :n * :n), 0e0)))

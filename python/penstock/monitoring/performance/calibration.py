@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, double
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.performance.answers import quantile, wilson
 from penstock.monitoring.performance.curves import Curve, looked_up
@@ -14,7 +15,6 @@ from penstock.monitoring.performance.score_tiles import binned, check_bins, grou
 from penstock.monitoring.performance.scores import OUTCOME, Scores, as_given, check_keys, counted, own_names
 from penstock.monitoring.tails import chi2_sf, norm_sf
 from penstock.monitoring.words import extended, formula, inside, named, totals
-from penstock.scoring.linear.engines_sql import Dialect, double
 
 _RELIABILITY = ("bin", "rows", "mean_score", "positives", "low", "high", "gap")
 _TEST = ("rows", "ece", "z", "z_p", "chi2", "df", "chi2_p", "p")

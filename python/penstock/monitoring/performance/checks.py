@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, double
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.performance.calibration import calibration
 from penstock.monitoring.performance.formulas import METRICS
@@ -13,7 +14,6 @@ from penstock.monitoring.performance.regression import NUMBER_METRICS
 from penstock.monitoring.performance.scores import Scores
 from penstock.monitoring.performance.slices import LESS_IS_BETTER, slices
 from penstock.monitoring.words import column, extended, formula, inside, known_dialect, source
-from penstock.scoring.linear.engines_sql import Dialect, double
 from penstock.semantic.durations import parse_duration
 
 NEITHER_IS_BETTER = frozenset({"positives", "mean_score", "mean_error"})

@@ -8,6 +8,7 @@ from typing import Literal
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, call
 from penstock.monitoring.words import (
     column,
     each,
@@ -20,7 +21,6 @@ from penstock.monitoring.words import (
     source,
     totals,
 )
-from penstock.scoring.linear.engines_sql import Dialect, call
 
 Between = Literal["line", "step"]
 _OWN = ("__at", "__xs", "__ys", "__jumps", "__place")  # columns on the way

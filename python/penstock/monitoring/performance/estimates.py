@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.performance.calibration import calibrated_scores
 from penstock.monitoring.performance.curves import Curve
 from penstock.monitoring.performance.metrics import of_rows
 from penstock.monitoring.performance.scores import PROBABILITY, Scores, as_given, check_keys, counted, own_names
 from penstock.monitoring.words import column, formula, inside, named, totals
-from penstock.scoring.linear.engines_sql import Dialect
 
 _SIDES = ("realised", "estimated")
 _PARTS = {"": "value", "_low": "low", "_high": "high", "_rows": "rows"}

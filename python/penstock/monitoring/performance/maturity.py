@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.performance.curves import Curve, looked_up
 from penstock.monitoring.performance.scores import as_given, check_keys, own_names
 from penstock.monitoring.words import column, extended, formula, inside, known_dialect, named, source, totals, window
-from penstock.scoring.linear.engines_sql import Dialect
 
 _CURVE = ("age", "at_risk", "arrivals", "share", "standard_error")
 

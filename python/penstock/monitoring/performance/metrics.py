@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.performance.answers import told
 from penstock.monitoring.performance.formulas import METRICS
@@ -23,7 +24,6 @@ from penstock.monitoring.words import (
     totals,
     window,
 )
-from penstock.scoring.linear.engines_sql import Dialect
 
 CALIBRATION_BINS = 10
 """The bins of one width of the expected calibration error, as most of the literature has it."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, call, double
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.discovery import adjusted
 from penstock.monitoring.performance.scores import check_keys
 from penstock.monitoring.tails import chi2_sf
 from penstock.monitoring.words import column, extended, formula, inside, known_dialect, named, source, totals, window
-from penstock.scoring.linear.engines_sql import Dialect, call, double
 
 _ANSWER = (
     "feature", "rows", "bins", "groups", "cramers_v", "uncertainty", "chi2", "df", "p", "p_adjusted",

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.performance.answers import told
 from penstock.monitoring.performance.formulas import Metric
 from penstock.monitoring.performance.metrics import COLUMNS
 from penstock.monitoring.performance.scores import OUTCOME, Scores, as_given, counted, own_names
 from penstock.monitoring.words import extended, inside, named, totals
-from penstock.scoring.linear.engines_sql import Dialect
 
 # Of row weight w, label y and error e; 2 and 4 are powers.
 _SUMS = {

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.performance.losses import LOSSES
 from penstock.monitoring.performance.scores import Scores, as_given, check_keys, counted, own_names, row_losses
 from penstock.monitoring.words import extended, formula, inside, totals
-from penstock.scoring.linear.engines_sql import Dialect
 
 # Of row weight w, label y, score p, prediction h. 2 is a square, so that `w2y` is Σ w² y.
 _SUMS: Mapping[str, str] = {

@@ -15,10 +15,10 @@ from typing import Literal, get_args
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, double
 from penstock.errors import InvalidRequestError, UnknownNameError
 from penstock.monitoring.performance.losses import LOSSES, loss
 from penstock.monitoring.words import column, extended, formula, known_dialect, named, source
-from penstock.scoring.linear.engines_sql import Dialect, double
 
 LabelIs = Literal["outcome", "weighted_outcome", "probability"]
 OUTCOME, WEIGHTED, PROBABILITY = get_args(LabelIs)

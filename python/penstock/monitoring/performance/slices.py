@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, call
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.discovery import adjusted
 from penstock.monitoring.performance.answers import told
@@ -26,7 +27,6 @@ from penstock.monitoring.words import (
     totals,
     window,
 )
-from penstock.scoring.linear.engines_sql import Dialect, call
 
 LESS_IS_BETTER = frozenset({*LOSSES, "ece", "rmse"})
 """The metrics of which the best slice has the least; of the others it has the most."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect
 from penstock.monitoring.words import column, source
-from penstock.scoring.linear.engines_sql import Dialect
 
 if TYPE_CHECKING:
     import pyarrow as pa

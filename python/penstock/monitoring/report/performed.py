@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlglot import exp, parse_one
 
+from penstock.dialects import call
 from penstock.monitoring.performance.calibration import calibration_points, isotonic_knots, knots_sql
 from penstock.monitoring.performance.curves import Curve
 from penstock.monitoring.performance.estimates import realised_and_estimated
@@ -19,7 +20,6 @@ from penstock.monitoring.record.tables import SHADOW
 from penstock.monitoring.report.belongs import Scored
 from penstock.monitoring.report.engine import Engine, Missing, at_or, moved
 from penstock.monitoring.words import column, extended, formula, inside, named, totals
-from penstock.scoring.linear.engines_sql import call
 
 MOST = 60
 """Periods that are shown: the newest."""

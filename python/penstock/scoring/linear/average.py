@@ -9,15 +9,15 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, added, double, literal, number, words
 from penstock.errors import InvalidDefinitionError
-from penstock.scoring.linear.engines_sql import Dialect, added, double, literal, number, words
 from penstock.scoring.linear.formula import Formula, Levels, Numeric
 from penstock.scoring.linear.sql import level_key, unknown_level
 
 
 def average_from_aggregates(
-    formula: Formula, arguments: Mapping[str, exp.Expression], dialect: Dialect, *, refusal: str = ""
-) -> exp.Expression:
+    formula: Formula, arguments: Mapping[str, exp.Expr], dialect: Dialect, *, refusal: str = ""
+) -> exp.Expr:
     """AVG of the score over a group, from AVG and COUNT of its inputs.
 
     As with AVG, rows whose score is NULL do not count: where the model takes no missing value for some inputs, the
@@ -48,7 +48,7 @@ def average_from_aggregates(
 
 
 class _Average:
-    def __init__(self, formula: Formula, arguments: Mapping[str, exp.Expression], dialect: Dialect) -> None:
+    def __init__(self, formula: Formula, arguments: Mapping[str, exp.Expr], dialect: Dialect) -> None:
         self._formula = formula
         self._say = words(dialect)
         # the values as they are compared and multiplied: NULL where they lack
@@ -58,14 +58,14 @@ class _Average:
         needed += [self._keys[each.input] for each in formula.levels if each.missing is None]
         self._scored = exp.and_(*(_has(each) for each in needed)) if needed else None
 
-    def expression(self) -> exp.Expression:
+    def expression(self) -> exp.Expr:
         """The whole average."""
         terms = [self._intercept()]
         terms += [term for each in self._formula.numbers for term in self._number(each)]
         terms += [term for each in self._formula.levels for term in self._level(each)]
         return added(terms)
 
-    def refusing(self, message: str) -> exp.Expression:
+    def refusing(self, message: str) -> exp.Expr:
         """The whole average, or an error where a row has no score."""
         if self._scored is None:
             return self.expression()
@@ -73,12 +73,12 @@ class _Average:
         refused = self._say.raised(message)
         return exp.Case(ifs=[exp.If(this=all_scored, true=self.expression())], default=refused)
 
-    def _intercept(self) -> exp.Expression:
+    def _intercept(self) -> exp.Expr:
         """The intercept, or NULL for a group without a scored row."""
         some = exp.GT(this=self._count(None), expression=exp.Literal.number(0))
         return exp.Case(ifs=[exp.If(this=some, true=double(self._formula.intercepts[0]))])
 
-    def _number(self, term: Numeric) -> list[exp.Expression]:
+    def _number(self, term: Numeric) -> list[exp.Expr]:
         value = self._numbers[term.input]
         mean = exp.Avg(this=self._of_scored(value))
         centered = exp.paren(exp.Sub(this=mean, expression=double(term.center)))
@@ -92,13 +92,13 @@ class _Average:
             exp.Mul(this=double(term.missing[0]), expression=self._share(_lacks(value))),
         ]
 
-    def _level(self, term: Levels) -> list[exp.Expression]:
+    def _level(self, term: Levels) -> list[exp.Expr]:
         key = self._keys[term.input]
-        terms: list[exp.Expression] = []
+        terms: list[exp.Expr] = []
         for level, (weight,) in zip(term.levels, term.weights, strict=True):
             share = self._share(exp.EQ(this=key.copy(), expression=literal(level)))
             terms.append(exp.Mul(this=double(weight), expression=share))
-        other: exp.Expression = _has(key)
+        other: exp.Expr = _has(key)
         if term.levels:
             known = exp.In(this=key.copy(), expressions=[literal(level) for level in term.levels])
             other = exp.And(this=other, expression=exp.not_(known))
@@ -112,7 +112,7 @@ class _Average:
             terms.append(exp.Mul(this=double(term.missing[0]), expression=self._share(_lacks(key))))
         return terms
 
-    def _share(self, condition: exp.Expression) -> exp.Expression:
+    def _share(self, condition: exp.Expr) -> exp.Expr:
         """The share of the scored rows for which the condition holds; NULL without a scored row."""
         zero = exp.Literal.number(0)
         return exp.Div(
@@ -120,7 +120,7 @@ class _Average:
             expression=exp.Nullif(this=self._count(None), expression=zero),
         )
 
-    def _count(self, condition: exp.Expression | None) -> exp.Expression:
+    def _count(self, condition: exp.Expr | None) -> exp.Expr:
         """How many of the scored rows the condition holds for."""
         both = [each for each in (self._scored, condition) if each is not None]
         if not both:
@@ -128,15 +128,15 @@ class _Average:
         one = exp.Literal.number(1)
         return exp.Count(this=exp.Case(ifs=[exp.If(this=exp.and_(*(each.copy() for each in both)), true=one)]))
 
-    def _of_scored(self, value: exp.Expression) -> exp.Expression:
+    def _of_scored(self, value: exp.Expr) -> exp.Expr:
         if self._scored is None:
             return value.copy()
         return exp.Case(ifs=[exp.If(this=self._scored.copy(), true=value.copy())])
 
 
-def _has(value: exp.Expression) -> exp.Expression:
+def _has(value: exp.Expr) -> exp.Expr:
     return exp.not_(_lacks(value))
 
 
-def _lacks(value: exp.Expression) -> exp.Expression:
+def _lacks(value: exp.Expr) -> exp.Expr:
     return exp.Is(this=value.copy(), expression=exp.null())

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from penstock.dialects import Dialect, Words, added, double, number, words
 from penstock.errors import InvalidDefinitionError
-from penstock.scoring.linear.engines_sql import Dialect, Words, added, double, number, words
 from penstock.scoring.linear.formula import Formula, Levels, Numeric
 
-Arguments = Mapping[str, exp.Expression]
+Arguments = Mapping[str, exp.Expr]
 
 
-def score_expression(formula: Formula, arguments: Arguments, dialect: Dialect) -> exp.Expression:
+def score_expression(formula: Formula, arguments: Arguments, dialect: Dialect) -> exp.Expr:
     """The score of a row.
 
     Args:
@@ -43,7 +43,7 @@ class _Score:
     arguments: Arguments
     say: Words
 
-    def expression(self) -> exp.Expression:
+    def expression(self) -> exp.Expr:
         """The whole score."""
         formula = self.formula
         if lost := [each for each in formula.used if each not in self.arguments]:
@@ -61,7 +61,7 @@ class _Score:
         scores = [_linked(formula, each) for each in raw]
         return scores[0] if len(scores) == 1 else self.say.list_of(scores)
 
-    def _number(self, term: Numeric, output: int) -> exp.Expression:
+    def _number(self, term: Numeric, output: int) -> exp.Expr:
         value = number(self.arguments[term.input])
         if term.missing is not None:
             value = self.say.without_nan(value)
@@ -72,7 +72,7 @@ class _Score:
             return product
         return exp.Coalesce(this=product, expressions=[double(term.missing[output] + _folded(term, output))])
 
-    def _level(self, term: Levels, output: int) -> exp.Expression:
+    def _level(self, term: Levels, output: int) -> exp.Expr:
         key = level_key(term, self.arguments[term.input], self.say)
         unknown = _of_unknown(term, output)
         # an unknown level's weight is in the intercept
@@ -103,7 +103,7 @@ def _folded(term: Numeric, output: int) -> float:
     return 0.0 if term.centered else term.center * (term.weights[output] / term.scale)
 
 
-def _linked(formula: Formula, raw: exp.Expression) -> exp.Expression:
+def _linked(formula: Formula, raw: exp.Expr) -> exp.Expr:
     if formula.link == "identity":
         return raw
     if formula.link == "exp":
@@ -113,14 +113,14 @@ def _linked(formula: Formula, raw: exp.Expression) -> exp.Expression:
     return exp.Div(this=one, expression=exp.paren(below, copy=False))
 
 
-def _softmax(raw: list[exp.Expression], say: Words) -> exp.Expression:
+def _softmax(raw: list[exp.Expr], say: Words) -> exp.Expr:
     """1 / the sum of exp(other - own): no overflow, and each raw score is written once."""
 
-    def probability(own: exp.Expression) -> exp.Expression:
+    def probability(own: exp.Expr) -> exp.Expr:
         odds = say.each(exp.column("r"), lambda other: exp.Exp(this=exp.Sub(this=other, expression=own.copy())), "o")
         return exp.Div(this=double(1.0), expression=say.total(odds))
 
-    def probabilities(row: exp.Expression) -> exp.Expression:
+    def probabilities(row: exp.Expr) -> exp.Expr:
         lacks = exp.Is(this=say.of_list(row, 0), expression=exp.null())  # all of them have the same inputs
         return exp.Case(ifs=[exp.If(this=exp.not_(lacks), true=say.each(row, probability, "p"))])
 
@@ -128,7 +128,7 @@ def _softmax(raw: list[exp.Expression], say: Words) -> exp.Expression:
     return say.of_list(say.each(say.list_of([say.list_of(raw)]), probabilities, "r"), 0)
 
 
-def level_key(term: Levels, argument: exp.Expression, say: Words) -> exp.Expression:
+def level_key(term: Levels, argument: exp.Expr, say: Words) -> exp.Expr:
     """An argument as a level is compared: NULL where it is missing."""
     return argument.copy() if term.kind == "text" else say.without_nan(number(argument))
 

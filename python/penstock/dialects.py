@@ -1,4 +1,4 @@
-"""The few words of SQL in which Spark and DuckDB differ where a linear score is written."""
+"""The few words of SQL in which Spark and DuckDB differ."""
 
 from __future__ import annotations
 
@@ -39,33 +39,33 @@ class Words:
     map_of: str
     error: str
 
-    def of_map(self, map_: exp.Expression, key: exp.Expression) -> exp.Expression:
+    def of_map(self, map_: exp.Expr, key: exp.Expr) -> exp.Expr:
         """The value of a map for a key; NULL for a key that it does not have and for NULL."""
         return call(self.map_value, map_, key)
 
-    def of_list(self, list_: exp.Expression, at: int) -> exp.Expression:
+    def of_list(self, list_: exp.Expr, at: int) -> exp.Expr:
         """The value of a list; places count from 0."""
         return call(self.list_value, list_, exp.Literal.number(at + self.first))
 
     def each(
-        self, list_: exp.Expression, body: Callable[[exp.Expression], exp.Expression], name: str
-    ) -> exp.Expression:
+        self, list_: exp.Expr, body: Callable[[exp.Expr], exp.Expr], name: str
+    ) -> exp.Expr:
         """The list of what `body` makes of each value; `name` is the variable's."""
         variable = exp.to_identifier(name)
         return call(self.mapped, list_, exp.Lambda(this=body(exp.column(name)), expressions=[variable]))
 
-    def without_nan(self, value: exp.Expression) -> exp.Expression:
+    def without_nan(self, value: exp.Expr) -> exp.Expr:
         """NULL instead of NaN."""
         if self.dialect == "spark":
             # Its NULLIF makes a projection of its own, by which equal scores are no longer known as equal.
             return call("NANVL", value, exp.cast(exp.null(), "double"))
         return exp.Nullif(this=value, expression=double(math.nan))  # NaN is equal to NaN
 
-    def raised(self, message: str) -> exp.Expression:
+    def raised(self, message: str) -> exp.Expr:
         """An expression that raises an error whenever it is evaluated."""
         return call(self.error, exp.Literal.string(message))
 
-    def lookup(self, key: exp.Expression, values: Mapping[str | float, float]) -> exp.Expression:
+    def lookup(self, key: exp.Expr, values: Mapping[str | float, float]) -> exp.Expr:
         """The literal number for a level, NULL for an unknown one."""
         if not values:
             return exp.cast(exp.null(), "double")
@@ -79,7 +79,7 @@ class Words:
         levels = self.list_of([literal(level) for level in values])
         return self.of_map(call(self.map_of, levels, self.list_of([double(each) for each in values.values()])), key)
 
-    def _hashed(self, key: exp.Expression, values: Mapping[str, float]) -> exp.Expression:
+    def _hashed(self, key: exp.Expr, values: Mapping[str, float]) -> exp.Expr:
         """Spark compares a key with all those of a map in turn; this compares it with those of its hash."""
         buckets: list[dict[str, float]] = [{} for _ in range(len(values) // _IN_A_BUCKET)]
         for level, value in values.items():
@@ -92,11 +92,11 @@ class Words:
         before = exp.Sub(this=exp.cast(place, "int"), expression=exp.Literal.number(1))
         return call(self.list_value, call(self.list_value, numbers, bucket), before)
 
-    def list_of(self, values: Sequence[exp.Expression]) -> exp.Expression:
+    def list_of(self, values: Sequence[exp.Expr]) -> exp.Expr:
         """A list of these values."""
         return exp.Array(expressions=list(values))
 
-    def total(self, list_: exp.Expression) -> exp.Expression:
+    def total(self, list_: exp.Expr) -> exp.Expr:
         """The sum of a list of DOUBLE without NULLs."""
         if self.dialect == "duckdb":
             return call("LIST_SUM", list_)
@@ -116,17 +116,17 @@ def words(dialect: Dialect) -> Words:
     return _ENGINES[dialect]
 
 
-def call(name: str, *arguments: exp.Expr) -> exp.Expression:
+def call(name: str, *arguments: exp.Expr) -> exp.Expr:
     """A call that sqlglot writes as it is, in any dialect."""
     return exp.Anonymous(this=name, expressions=[each.copy() for each in arguments])
 
 
-def literal(value: str | float) -> exp.Expression:
+def literal(value: str | float) -> exp.Expr:
     """A text, or a number as DOUBLE."""
     return exp.Literal.string(value) if isinstance(value, str) else double(value)
 
 
-def double(value: float) -> exp.Expression:
+def double(value: float) -> exp.Expr:
     """Exactly this number as DOUBLE: a literal without an exponent may be a DECIMAL."""
     text = repr(float(value))
     if not math.isfinite(value):
@@ -137,12 +137,12 @@ def double(value: float) -> exp.Expression:
     return number if size == text else exp.Neg(this=number)
 
 
-def number(argument: exp.Expression) -> exp.Expression:
+def number(argument: exp.Expr) -> exp.Expr:
     """An argument as DOUBLE."""
     return exp.cast(argument.copy(), "double")
 
 
-def added(terms: Sequence[exp.Expression]) -> exp.Expression:
+def added(terms: Sequence[exp.Expr]) -> exp.Expr:
     """The sum of the terms."""
     total, *rest = terms
     for term in rest:
