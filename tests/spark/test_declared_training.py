@@ -101,7 +101,7 @@ def test_its_evidence_is_what_pandas_and_scikit_learn_find(table: Any) -> None:
         ({"label": "hour"}, UnknownNameError, r"unknown column 'hour'\n.*\n  did you mean: hours"),
         ({"leave_out": ["idd"]}, UnknownNameError, "unknown column 'idd'"),
         ({"baseline": "tem"}, UnknownNameError, r"unknown column 'tem'\n.*\n  did you mean: team"),
-        ({"label": "team"}, InvalidDefinitionError, "column 'team' is of type STRING"),
+        ({"label": "team", "baseline": "size"}, InvalidDefinitionError, "column 'team' is of type STRING"),
         ({"time": "size", "leave_out": ["id", "day"]}, InvalidDefinitionError, "column 'size' is of type INT"),
         ({"trainer": "random_forest", "task": "classifier", "search": None}, InvalidDefinitionError, "neither 0 nor 1"),
     ],
