@@ -42,6 +42,9 @@ PYTHON ?= python3
 #   tests/spark/test_semantic_answers.py asks Spark others.
 # - tests/loops/test_loop.py kills a loop at each of its steps and has a dozen others, test_declared_training.py searches;
 #   tests/unit has what starts a loop, the search, the trainers and what is declared.
+# - tests/year replays a year of flights by week; tests/loops and test_gates.py have each of its steps, and
+#   tests/unit/monitoring/test_year_of_drift.py has the drift of a year.
+# - test_samples_on_spark.py draws on Spark what tests/unit/training_sets draws on DuckDB.
 HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/servers/test_moved_champion.py \
   tests/training_sets/test_training_refresh.py tests/training_sets/test_leakage.py \
   tests/training_sets/test_training_records.py tests/spark/test_upkeep.py \
@@ -52,7 +55,7 @@ HEAVY := tests/servers/test_standalone.py tests/servers/test_cluster.py tests/se
   tests/spark/test_logged_stream.py tests/spark/test_performance_on_spark.py \
   tests/dbt/test_performance_tests.py tests/dbt/test_tile_models.py tests/spark/test_tiles_on_spark.py \
   tests/spark/test_anomalies_on_spark.py tests/spark/test_alerts_table.py tests/dbt/test_alerts_of_dbt.py \
-  tests/dbt/test_report_of_demo.py \
+  tests/dbt/test_report_of_demo.py tests/year tests/spark/test_samples_on_spark.py \
   tests/spark/test_gate_refusals.py tests/spark/test_ledger.py tests/spark/test_paired_on_spark.py \
   tests/spark/test_gated_behaviour.py tests/spark/test_compare_log.py tests/spark/test_embeddings_on_spark.py \
   tests/unit/monitoring/test_two_sample_rates.py tests/loops/test_loop.py tests/spark/test_declared_training.py \
