@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -109,17 +110,18 @@ def year(flights: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yea
     files = {str(each.relative_to(REPLAYED)): each.read_text() for each in REPLAYED.rglob("*.*")}
     made = Year(LocalProject(tmp_path_factory.mktemp("year"), files, SCHEMA))
     made.project.sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-    made.begin()
     weeks = [FIRST + timedelta(weeks=at) for at in range(1, (LAST - FIRST).days // 7 + 1)]
-    for at, until in enumerate(weeks):
-        made.week(until)
-        if at == TWICE:
-            before = made.contents()
+    with contextlib.chdir(made.project.folder):  # where a user is
+        made.begin()
+        for at, until in enumerate(weeks):
             made.week(until)
-            made.told["twice"] = before, made.contents()
-        if at == BAD:
-            made.promote_a_bad_one()
-    yield made
+            if at == TWICE:
+                before = made.contents()
+                made.week(until)
+                made.told["twice"] = before, made.contents()
+            if at == BAD:
+                made.promote_a_bad_one()
+        yield made
     made.project.sql(f"DROP SCHEMA {SCHEMA} CASCADE")
     del os.environ["REPLAYED_UNTIL"]
 
