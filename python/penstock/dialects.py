@@ -47,9 +47,7 @@ class Words:
         """The value of a list; places count from 0."""
         return call(self.list_value, list_, exp.Literal.number(at + self.first))
 
-    def each(
-        self, list_: exp.Expr, body: Callable[[exp.Expr], exp.Expr], name: str
-    ) -> exp.Expr:
+    def each(self, list_: exp.Expr, body: Callable[[exp.Expr], exp.Expr], name: str) -> exp.Expr:
         """The list of what `body` makes of each value; `name` is the variable's."""
         variable = exp.to_identifier(name)
         return call(self.mapped, list_, exp.Lambda(this=body(exp.column(name)), expressions=[variable]))
