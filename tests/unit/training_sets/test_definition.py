@@ -109,6 +109,7 @@ def test_a_models_own_contract_is_not_that_of_its_spine() -> None:
     asked["split"] = {"by": "hash", "columns": ["key"], "shares": SHARES}
     node = SimpleNamespace(
         unique_id="model.p.training",
+        resource_type="model",
         original_file_path="models/training.sql",
         config=SimpleNamespace(meta={"penstock.1": asked}, materialized="view"),
         depends_on=SimpleNamespace(nodes=[]),
