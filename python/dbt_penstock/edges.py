@@ -22,12 +22,10 @@ _NEEDED = ("spine", "at", "entities", "features")
 
 def add_edges(manifest: Any) -> None:
     """Add the edges to every node with requests, and remember the project's functions for the session."""
-    from dbt_penstock import functions, gates, generated_tests, logged, loops, reports, session, trained
+    from dbt_penstock import declarations, functions, generated_tests, logged, session, trained
 
     session.remember_functions([function.to_dict() for function in manifest.functions.values()])
-    gates.check(manifest.nodes.values())
-    reports.check(manifest.nodes.values())
-    loops.check(manifest.nodes.values())
+    declarations.check(manifest.nodes.values())
     trained.check(manifest)
     declaring = functions.check(manifest.nodes.values())
     logged.check(manifest.nodes.values())

@@ -10,7 +10,8 @@ from typing import Any
 from dbt_common.exceptions import DbtRuntimeError
 
 from penstock.errors import PenstockError
-from penstock.registry.sync import declared_in, parse_functions
+from penstock.manifest.meta import declared_in
+from penstock.registry.sync import parse_functions
 
 
 def check(nodes: Any) -> dict[str, str]:
@@ -24,7 +25,7 @@ def check(nodes: Any) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for node in nodes:
-        declared = declared_in(node.config.meta)
+        declared = declared_in(node.config.meta, "functions")
         if declared is None:
             continue
         try:
@@ -42,7 +43,7 @@ def check(nodes: Any) -> dict[str, str]:
 def synced(node: Any) -> Iterator[None]:
     """Within, dbt runs a node; its functions are there before dbt goes on to what comes after it."""
     yield
-    declared = declared_in(node.config.meta)
+    declared = declared_in(node.config.meta, "functions")
     if declared is None:
         return
     from dbt_penstock import where_spark_is

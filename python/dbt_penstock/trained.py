@@ -12,6 +12,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from penstock.errors import InvalidDefinitionError, PenstockError, UnknownNameError
 from penstock.manifest.graph import requests_in
+from penstock.manifest.meta import declared_in
 
 KIND = "trained"
 
@@ -26,7 +27,10 @@ def check(manifest: Any) -> None:
         DbtRuntimeError: when a declaration is wrong.
     """
     for node in manifest.nodes.values():
-        declared, asks = _declared(node), any(each["kind"] == KIND for each in requests_in(node.config.meta))
+        declared, asks = (
+            declared_in(node.config.meta, "train"),
+            any(each["kind"] == KIND for each in requests_in(node.config.meta)),
+        )
         if declared is None and not asks:
             continue
         where = node.original_file_path
@@ -53,7 +57,7 @@ def trained(node: Any, manifest: Any) -> Iterator[None]:
         node: dbt's node, whose SQL is put in.
         manifest: dbt's manifest.
     """
-    declared = _declared(node)
+    declared = declared_in(node.config.meta, "train")
     if declared is not None:
         from dbt_penstock import where_spark_is
 
@@ -72,15 +76,10 @@ def trained(node: Any, manifest: Any) -> Iterator[None]:
     yield
 
 
-def _declared(node: Any) -> Any:
-    section = node.config.meta.get("penstock")
-    return section.get("train") if hasattr(section, "get") else None
-
-
 def _training(node: Any) -> Any:
     from penstock.trainers.declaration import parse_training
 
-    return parse_training(_declared(node), model=node.name, where=node.original_file_path)
+    return parse_training(declared_in(node.config.meta, "train"), model=node.name, where=node.original_file_path)
 
 
 def _edge(node: Any, name: str, manifest: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
+from penstock.manifest.meta import declared_in
 from penstock.semantic.durations import Duration, parse_duration
 
 _KEYS = ("optimize", "cluster_by", "keep")
@@ -42,11 +43,10 @@ def policies(dbt_manifest: Mapping[str, Any]) -> Iterator[Policy]:
     """
     for _, node in sorted(dbt_manifest["nodes"].items()):
         config = node.get("config") or {}
-        section = (config.get("meta") or {}).get("penstock")
-        declared = section.get("maintain") if isinstance(section, Mapping) else None
+        policy = declared_in(config.get("meta"), "maintain")
         # One that holds for a folder meets its views and tests, too.
-        if declared and node["resource_type"] in ("model", "seed", "snapshot") and not _is_no_table(config):
-            yield _policy(node["relation_name"], declared, f"{node['resource_type']} {node['name']}, penstock.maintain")
+        if policy and node["resource_type"] in ("model", "seed", "snapshot") and not _is_no_table(config):
+            yield _policy(node["relation_name"], policy, f"{node['resource_type']} {node['name']}, penstock.maintain")
 
 
 def _is_no_table(config: Mapping[str, Any]) -> bool:

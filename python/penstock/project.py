@@ -15,6 +15,7 @@ from penstock.errors import EnvironmentProblem, UnknownNameError
 from penstock.freshness import changed_since_parse
 from penstock.manifest.exports import unbuilt_exports
 from penstock.manifest.graph import manifest_from_graph, requests_in
+from penstock.manifest.meta import declared_in
 from penstock.profile import no_project
 from penstock.sessions import start_spark
 from penstock.steps import Doing, silently
@@ -124,11 +125,11 @@ class Project:
         Raises:
             PenstockError: when a declaration is wrong, or a version does not give what its function returns.
         """
-        from penstock.registry.sync import declared_in, sync
+        from penstock.registry.sync import sync
 
         found = []
         for unique_id, node in self.dbt_manifest["nodes"].items():
-            declared, where = declared_in(node["config"].get("meta")), node["original_file_path"]
+            declared, where = declared_in(node["config"].get("meta"), "functions"), node["original_file_path"]
             if declared is not None:
                 found += sync(self.spark, declared, model=node["name"], declared_by=unique_id, where=where)
         return found

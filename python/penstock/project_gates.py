@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.engines import spark as spark_engine
 from penstock.errors import InvalidDefinitionError, UnknownNameError
+from penstock.manifest.meta import declared_in
 from penstock.manifest.owners import Owner, owner_of
 from penstock.manifest.results import last_run
-from penstock.monitoring.gates.definition import Gate, gate_in, parse_gate
+from penstock.monitoring.gates.definition import Gate, parse_gate
 from penstock.scoring.functions import literal
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Gates:
         found: dict[str, Gate] = {}
         tests = [each["name"] for each in self._nodes("test")]
         for node in self._project.dbt_manifest["nodes"].values():
-            given, where = gate_in(node["config"].get("meta")), node["original_file_path"]
+            given, where = declared_in(node["config"].get("meta"), "gate"), node["original_file_path"]
             if given is None:
                 continue
             gate = parse_gate(given, model=node["name"], where=where)
@@ -127,7 +128,7 @@ class Gates:
     def _owners(self) -> dict[str, Owner | None]:
         manifest, found = self._project.dbt_manifest, {}
         for unique_id, node in manifest["nodes"].items():
-            given = gate_in(node["config"].get("meta"))
+            given = declared_in(node["config"].get("meta"), "gate")
             if given is not None:
                 found[parse_gate(given, model=node["name"], where="").model] = owner_of(manifest, unique_id)
         return found

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from penstock.dbt_runs import BuildFailed, run_dbt
 from penstock.engines import spark as spark_engine
 from penstock.errors import UnknownNameError
-from penstock.monitoring.gates.definition import Gate, gate_in, parse_gate
+from penstock.manifest.meta import declared_in
+from penstock.monitoring.gates.definition import Gate, parse_gate
 from penstock.monitoring.loop import runs, triggers
 from penstock.monitoring.loop.alone import alone
-from penstock.monitoring.loop.definition import Labels, Loop, loop_in, parse_loop
+from penstock.monitoring.loop.definition import Labels, Loop, parse_loop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,10 +71,10 @@ class Loops:
         gates = self._project.gates.declared
         found = {}
         for node in self._project.dbt_manifest["nodes"].values():
-            given, where = loop_in(node["config"].get("meta")), node["original_file_path"]
+            given, where = declared_in(node["config"].get("meta"), "loop"), node["original_file_path"]
             if given is None:
                 continue
-            of_node = gate_in(node["config"].get("meta"))
+            of_node = declared_in(node["config"].get("meta"), "gate")
             gate = None if of_node is None else parse_gate(of_node, model=node["name"], where=where)
             loop = parse_loop(given, gate, where=where)
             assert gate is not None, "a loop without one is refused"

@@ -36,12 +36,6 @@ class Synced:
     declared_by: str
 
 
-def declared_in(meta: Mapping[str, Any] | None) -> Any:
-    """What a node's meta declares under `penstock.functions`; None where that is nothing."""
-    section = (meta or {}).get("penstock")
-    return section.get("functions") if isinstance(section, Mapping) else None
-
-
 def parse_functions(declared: Iterable[Any], *, model: str, where: str) -> list[Function]:
     """Read what a node declares.
 

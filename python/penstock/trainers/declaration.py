@@ -82,12 +82,6 @@ class Training:
         return json.dumps(asdict(self), default=str)
 
 
-def train_in(meta: Mapping[str, Any] | None) -> Any:
-    """What a node's meta declares under `penstock.train`; None where that is nothing."""
-    section = (meta or {}).get("penstock")
-    return section.get("train") if isinstance(section, Mapping) else None
-
-
 def parse_training(declared: Any, *, model: str, where: str) -> Training:
     """Read a declaration.
 

@@ -14,7 +14,7 @@ import yaml
 
 from penstock.errors import InvalidDefinitionError, PenstockError
 from penstock.monitoring.gates.conditions import Condition, conditions_of
-from penstock.monitoring.gates.definition import Gate, Realised, gate_in, parse_gate
+from penstock.monitoring.gates.definition import Gate, Realised, parse_gate
 from penstock.monitoring.gates.evidence import Evidence
 from penstock.monitoring.gates.ledger import terms_of
 from penstock.registry.moves import Move, reason_of_rollback, standing
@@ -41,8 +41,6 @@ def test_a_whole_declaration() -> None:
                  "matured": "final", "calibrated": {"max_ece": 0.05}, "approval": ["required"]},
         model="delay", where="elsewhere",
     ).as_text(), "where it stands, and what is realised later, decides nothing"  # fmt: skip
-    assert gate_in({"penstock": {"gate": LEAST}}) == LEAST
-    assert gate_in({"penstock": {"functions": []}}) is gate_in(None) is None
 
 
 @pytest.mark.parametrize(
@@ -147,7 +145,7 @@ def test_what_the_page_declares_is_a_gate() -> None:
     page = (Path(__file__).parents[3] / "docs" / "gates.md").read_text()
     [text] = re.findall(r"```yaml\n(.*?)```", page, re.S)
     [node] = yaml.safe_load(text)["models"]
-    gate = parse_gate(gate_in(node["config"]["meta"]), model=node["name"], where="docs/gates.md")
+    gate = parse_gate(node["config"]["meta"]["penstock"]["gate"], model=node["name"], where="docs/gates.md")
     assert (gate.model, gate.slices, gate.max_ece) == ("arrival_delay", ("carrier", "origin"), 0.05)
     keys = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", page, re.M))))
     assert keys >= {field.name for field in fields(Gate)} - {"max_ece"}, "each key is told of"

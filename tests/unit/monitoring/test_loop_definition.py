@@ -12,7 +12,7 @@ from penstock.errors import PenstockError
 from penstock.monitoring.gates.definition import Gate
 from penstock.monitoring.loop import runs
 from penstock.monitoring.loop.alone import LoopRuns, alone
-from penstock.monitoring.loop.definition import Labels, Loop, loop_in, parse_loop
+from penstock.monitoring.loop.definition import Labels, Loop, parse_loop
 from penstock.monitoring.loop.triggers import by_drift, by_labels, by_time
 
 GATE = Gate("delay", "seen", "is_late", "at", "log_loss")
@@ -26,8 +26,6 @@ def test_a_whole_declaration() -> None:
     )
     of_others = parse_loop({"labels": {"new": 5, "in": "arrivals", "label": "late"}}, GATE, where="m.yml")
     assert of_others == Loop(labels=Labels(5, "arrivals", "late"))
-    assert loop_in({"penstock": {"loop": declared}}) == declared
-    assert loop_in({"penstock": {}}) is loop_in(None) is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from dbt_common.exceptions import DbtRuntimeError
 from reported import REPORT, manifest, node
 
-from dbt_penstock import reports
+from dbt_penstock import declarations
 from penstock.errors import InvalidDefinitionError, PenstockError, UnknownNameError
 from penstock.monitoring.report.belongs import DataTest, DriftTable, Owner, Scored, belonging_to, models_in
 from penstock.monitoring.report.definition import Declared, parse_report
@@ -58,7 +58,7 @@ def test_a_declaration_that_is_wrong_is_told_while_dbt_parses(declared: Any, sai
     assert said in str(error.value)
     config = SimpleNamespace(meta={"penstock": {"report": declared}})
     with pytest.raises(DbtRuntimeError, match=r"models/delay\.yml, report"):
-        reports.check([SimpleNamespace(config=config, name="delay", original_file_path="models/delay.yml")])
+        declarations.check([SimpleNamespace(config=config, name="delay", original_file_path="models/delay.yml")])
 
 
 def test_what_is_not_declared_is_found() -> None:

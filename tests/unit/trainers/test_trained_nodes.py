@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dbt_common.exceptions import DbtRuntimeError
 
-from dbt_penstock import loops, trained
+from dbt_penstock import declarations, trained
 
 TRAIN = {"rows": "seen", "label": "y", "time": "at", "trainer": "ridge"}
 GATE = {"evaluate": "seen", "label": "y", "time": "at", "loss": "squared_error"}
@@ -60,8 +60,8 @@ def test_what_is_wrong_fails_the_parse(given: dict[str, Any], said: str) -> None
 
 
 def test_a_loop_that_is_wrong_fails_the_parse() -> None:
-    loops.check(manifest(gate=GATE, loop={"labels": 1}).nodes.values())
+    declarations.check(manifest(gate=GATE, loop={"labels": 1}).nodes.values())
     with pytest.raises(DbtRuntimeError, match=r"a loop without a gate\s+where: models/delay.yml, loop"):
-        loops.check(manifest(loop={"labels": 1}).nodes.values())
+        declarations.check(manifest(loop={"labels": 1}).nodes.values())
     with pytest.raises(DbtRuntimeError, match=r"unknown key 'evry'\n.*\s+did you mean: every"):
-        loops.check(manifest(gate=GATE, loop={"evry": "1 day"}).nodes.values())
+        declarations.check(manifest(gate=GATE, loop={"evry": "1 day"}).nodes.values())

@@ -9,7 +9,7 @@ import pytest
 
 from penstock.errors import PenstockError, UnknownNameError
 from penstock.trainers import declaration
-from penstock.trainers.declaration import SearchDeclared, Training, parse_training, train_in
+from penstock.trainers.declaration import SearchDeclared, Training, parse_training
 from penstock.trainers.declared import _asked, _task
 from penstock.trainers.search import Range
 
@@ -32,8 +32,6 @@ def test_a_whole_declaration() -> None:
         params={"max_iter": 50}, seed=7, held_out=0.3, folds=2, gap=timedelta(days=2),
         search=SearchDeclared({"learning_rate": Range(0.01, 0.3, True), "max_depth": (3, None)}, 9, "auc", 1),
     )  # fmt: skip
-    assert train_in({"penstock": {"train": LEAST}}) == LEAST
-    assert train_in({"penstock": {"gate": {}}}) is train_in(None) is None
     texts = [
         parsed(**each).as_text()
         for each in ({}, {"seed": 1}, {"search": {"space": SPACE}}, {"params": {"max_iter": 9}})

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from penstock.errors import InvalidDefinitionError, InvalidRequestError, UnknownNameError
+from penstock.manifest.meta import declared_in
 from penstock.semantic.durations import parse_duration
 
 _KEYS = ("repeat", "grown", "surer")
@@ -45,8 +46,7 @@ def rules_in(meta: Mapping[str, Any] | None, *, where: str) -> Rules:
         >>> rules_in({"penstock": {"alert": {"repeat": "7 days"}}}, where="test t").repeat.days
         7
     """
-    section = (meta or {}).get("penstock")
-    given = section.get("alert") if isinstance(section, Mapping) else None
+    given = declared_in(meta, "alert")
     if given is None:
         return Rules()
     where = f"{where}, alert"

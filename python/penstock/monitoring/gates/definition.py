@@ -92,12 +92,6 @@ class Gate:
         return json.dumps({k: v for k, v in asdict(self).items() if k != "realised"}, sort_keys=True)
 
 
-def gate_in(meta: Mapping[str, Any] | None) -> Any:
-    """What a node's meta declares under `penstock.gate`; None where that is nothing."""
-    section = (meta or {}).get("penstock")
-    return section.get("gate") if isinstance(section, Mapping) else None
-
-
 def parse_gate(declared: Any, *, model: str, where: str) -> Gate:
     """Read a declaration.
 

@@ -49,12 +49,6 @@ class Loop:
     upstream: bool = True
 
 
-def loop_in(meta: Mapping[str, Any] | None) -> Any:
-    """What a node's meta declares under `penstock.loop`; None where that is nothing."""
-    section = (meta or {}).get("penstock")
-    return section.get("loop") if isinstance(section, Mapping) else None
-
-
 def parse_loop(declared: Any, gate: Gate | None, *, where: str) -> Loop:
     """Read a declaration.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from penstock.errors import InvalidDefinitionError, nearest
+from penstock.manifest.meta import declared_in
 from penstock.monitoring.record.feature_sets import declare_features, is_declared
 from penstock.monitoring.record.log import log_features, log_feedback, log_predictions
 from penstock.monitoring.record.tables import SEEN
@@ -29,16 +30,15 @@ def log_of(meta: Mapping[str, Any] | None, *, where: str) -> str | None:
     Raises:
         InvalidDefinitionError: when it says something else.
     """
-    section = (meta or {}).get("penstock")
-    declared = section.get("log") if isinstance(section, Mapping) else None
-    if declared is None:
+    given = declared_in(meta, "log")
+    if given is None:
         return None
-    if str(declared) in _TABLES or re.fullmatch(rf"{_FEATURES}[a-z_][a-z0-9_]*", str(declared)):
-        return str(declared)
+    if str(given) in _TABLES or re.fullmatch(rf"{_FEATURES}[a-z_][a-z0-9_]*", str(given)):
+        return str(given)
     raise InvalidDefinitionError(
-        f"log is {declared!r}",
+        f"log is {given!r}",
         where=where,
-        near=nearest(str(declared), _TABLES),
+        near=nearest(str(given), _TABLES),
         fix=f"log: {', '.join(_TABLES)}, or {_FEATURES}<feature set>",
     )
 

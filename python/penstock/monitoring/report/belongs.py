@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.errors import InvalidDefinitionError, UnknownNameError
+from penstock.manifest.meta import declared_in
 from penstock.monitoring.drift.distances import STATISTICS
-from penstock.monitoring.gates.definition import Gate, gate_in, parse_gate
+from penstock.monitoring.gates.definition import Gate, parse_gate
 from penstock.monitoring.record.logged import log_of
-from penstock.monitoring.report.definition import Declared, parse_report, report_in
+from penstock.monitoring.report.definition import Declared, parse_report
 from penstock.monitoring.report.lineage import Lineage, lineage_of
 from penstock.monitoring.report.macro_calls import DRIFT, LABELS, Ref, call_of
-from penstock.registry.sync import declared_in
 
 Raw = Mapping[str, Any]
 
@@ -126,7 +126,7 @@ def models_in(manifest: Raw) -> list[str]:
     for node in _nodes(manifest):
         gate, report = _gate(node), _report(node)
         found += [each.model for each in (gate, report) if each is not None]
-        found += [node["name"]] if declared_in(node["config"].get("meta")) is not None else []
+        found += [node["name"]] if declared_in(node["config"].get("meta"), "functions") is not None else []
     return list(dict.fromkeys(found))
 
 
@@ -184,12 +184,12 @@ def _nodes(manifest: Raw) -> Iterator[Raw]:
 
 
 def _gate(node: Raw) -> Gate | None:
-    given = gate_in(node["config"].get("meta"))
+    given = declared_in(node["config"].get("meta"), "gate")
     return None if given is None else parse_gate(given, model=node["name"], where=node["original_file_path"])
 
 
 def _report(node: Raw) -> Declared | None:
-    given = report_in(node["config"].get("meta"))
+    given = declared_in(node["config"].get("meta"), "report")
     return None if given is None else parse_report(given, model=node["name"], where=node["original_file_path"])
 
 

@@ -46,12 +46,6 @@ class Declared:
     numbers: bool = False
 
 
-def report_in(meta: Mapping[str, Any] | None) -> Any:
-    """What a node's meta declares under `penstock.report`; None where that is nothing."""
-    section = (meta or {}).get("penstock")
-    return section.get("report") if isinstance(section, Mapping) else None
-
-
 def parse_report(declared: Any, *, model: str, where: str) -> Declared:
     """Read a declaration.
 
