@@ -154,7 +154,8 @@ def kiosk(build: Callable[[str, str], Built]) -> Built:
 
 def test_the_wheel_has_the_python_and_the_dbt_package_without_the_demo(wheel: Path) -> None:
     found = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    ours = [path for kind in ("*.py", "*.java") for path in (ROOT / "python").rglob(kind)]
+    kinds = ("*.py", "*.java", "*.html.jinja", "*.css", "*.js")
+    ours = [path for kind in kinds for path in (ROOT / "python").rglob(kind)]
     python = {str(path.relative_to(ROOT / "python")) for path in ours}
     wanted = [*(ROOT / "macros").rglob("*.sql"), *(ROOT / "tests/data/generic").glob("*.sql")]
     wanted += [ROOT / "dbt_project.yml", ROOT / "profiles.example.yml"]
