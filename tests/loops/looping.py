@@ -157,7 +157,7 @@ def page(spark: Any) -> dict[str, Any]:
     [python] = re.findall(r"```python\n(.*?)```", text, re.S)
     names: dict[str, Any] = {}
     exec(python, names)
-    [sql] = re.findall(r"```sql\n(.*?)```", text, re.S)
+    [sql] = re.findall(r"```\n(SELECT.*?)```", text, re.S)
     rows = spark.sql(sql.replace("arrival_delay", "buying")).collect()
     return {"came": names["run"].state, "rows": [[row["state"], row["live"], row["started_by"]] for row in rows]}
 
