@@ -13,7 +13,7 @@
     {%- for column in adapter.get_columns_in_relation(relation) -%}
       {%- do columns.append((column.name, column.dtype)) -%}
     {%- endfor -%}
-    {{- return(modules.penstock.as_usual(relation, columns, arguments, graph, run_query, target.type)) -}}
+    {{- return(modules.penstock.as_usual(relation | string, columns, arguments, graph, run_query, target.type)) -}}
   {%- endif -%}
   {{- return('select 1 as nothing where false') -}}
 {%- endmacro %}

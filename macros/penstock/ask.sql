@@ -3,11 +3,7 @@
   DAG edges; when dbt compiles, the plugin's compiler turns it into SQL.
 #}
 {% macro ask(request) -%}
-  {%- if 'penstock' not in modules -%}
-    {%- do exceptions.raise_compiler_error(
-      "Penstock's Python package is not in this environment, so its macros have no compiler. Fix: pip install penstock"
-    ) -%}
-  {%- endif -%}
+  {%- do penstock.needs_package() -%}
   {%- if execute -%}
     {{- return(modules.penstock.compile(request, graph, model.unique_id if model is defined else none)) -}}
   {%- else -%}

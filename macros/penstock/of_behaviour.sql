@@ -6,13 +6,9 @@
   {%- if arguments['predict'] -%}
     {%- do penstock.predict(arguments['predict'], '*') -%}
   {%- endif -%}
-  {%- if 'penstock' not in modules -%}
-    {%- do exceptions.raise_compiler_error(
-      "Penstock's Python package is not in this environment, so its macros have no compiler. Fix: pip install penstock"
-    ) -%}
-  {%- endif -%}
+  {%- do penstock.needs_package() -%}
   {%- if not execute -%}
     {{- return('') -}}
   {%- endif -%}
-  {{- return(modules.penstock.behaviour(kind, relation, arguments, target.type)) -}}
+  {{- return(modules.penstock.behaviour(kind, relation | string, arguments, target.type)) -}}
 {%- endmacro %}

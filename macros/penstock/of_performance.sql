@@ -3,13 +3,9 @@
   `dbt compile` may, and what is not executed, is nothing.
 #}
 {% macro of_performance(asked, relation, arguments) -%}
-  {%- if 'penstock' not in modules -%}
-    {%- do exceptions.raise_compiler_error(
-      "Penstock's Python package is not in this environment, so its macros have no compiler. Fix: pip install penstock"
-    ) -%}
-  {%- endif -%}
+  {%- do penstock.needs_package() -%}
   {%- if not execute -%}
     {{- return('') -}}
   {%- endif -%}
-  {{- return(modules.penstock.performance(asked, relation, arguments, target.type)) -}}
+  {{- return(modules.penstock.performance(asked, relation | string, arguments, target.type)) -}}
 {%- endmacro %}

@@ -18,54 +18,26 @@ _asked: dict[str, list[Mapping[str, Any]]] = {}
 def functions() -> dict[str, Callable[..., Any]]:
     """The functions of `modules.penstock`, by name."""
     return {
-        "as_usual": as_usual,
+        "as_usual": _of("usual", "as_usual"),
         "baseline_tiles": _of("tiled", "baseline_sql"),
-        "behaviour": behaviour,
+        "behaviour": _of("behaviour", "sql"),
         "compile": compile_request,
         "drift": _of("tiled", "drift_sql"),
         "edges": _of("tiled", "edges_sql"),
         "labels": labels,
         "metric_view_comments": metric_view_comments,
-        "performance": performance,
+        "performance": _of("performance", "sql"),
         "projected": _of("embeddings", "projected_sql"),
         "projection": _of("embeddings", "projection_sql"),
         "protected_columns": protected_columns,
         "root_cause": _of("tiled", "root_cause_sql"),
         "rows_of_spine": rows_of_spine,
-        "scored": scored,
-        "skewed": skewed,
+        "scored": _of("scored", "scored"),
+        "skewed": _of("skew", "skewed"),
         "tail": tail,
         "tested_model": tested_model,
         "tiles": _of("tiled", "tiles_sql"),
     }
-
-
-def as_usual(relation: Any, *asked: Any) -> str:
-    """The query of the data test `as_usual`; its other arguments are those of `dbt_penstock.usual.as_usual`.
-
-    Raises:
-        CompilationError: with the message of the user's error.
-    """
-    from dbt_penstock import usual
-
-    try:
-        return usual.as_usual(str(relation), *asked)
-    except PenstockError as error:
-        raise CompilationError(str(error)) from error
-
-
-def behaviour(kind: str, relation: Any, arguments: Mapping[str, Any], dialect: str) -> str:
-    """The query of a test of behaviour; see `dbt_penstock.behaviour.sql`.
-
-    Raises:
-        CompilationError: with the message of the user's error.
-    """
-    from dbt_penstock import behaviour
-
-    try:
-        return behaviour.sql(kind, str(relation), arguments, dialect)  # type: ignore[arg-type]
-    except PenstockError as error:
-        raise CompilationError(str(error)) from error
 
 
 def compile_request(request: Mapping[str, Any], graph: Mapping[str, Any], node_id: str | None) -> str:
@@ -132,20 +104,6 @@ def metric_view_comments(meta: Mapping[str, Any], graph: Mapping[str, Any]) -> d
     return comments
 
 
-def performance(asked: str, relation: Any, arguments: Mapping[str, Any], dialect: str) -> str:
-    """The query of a macro or a test of performance; see `dbt_penstock.performance.sql`.
-
-    Raises:
-        CompilationError: with the message of the user's error.
-    """
-    from dbt_penstock import performance
-
-    try:
-        return performance.sql(asked, str(relation), arguments, dialect)  # type: ignore[arg-type]
-    except PenstockError as error:
-        raise CompilationError(str(error)) from error
-
-
 def protected_columns(relation: Any, graph: Mapping[str, Any]) -> list[str]:
     """The columns of a relation that its YAML tags as protected."""
     from dbt_penstock import performance
@@ -163,34 +121,6 @@ def rows_of_spine(relation: str, run_query: Any) -> str:
     from dbt_penstock import generated_tests
 
     return generated_tests.differing_rows(relation, run_query)
-
-
-def scored(*asked: Any) -> str:
-    """The query of the macro `penstock.scored`; its arguments are those of `dbt_penstock.scored.scored`.
-
-    Raises:
-        CompilationError: with the message of the user's error.
-    """
-    from dbt_penstock import scored
-
-    try:
-        return scored.scored(*asked)
-    except PenstockError as error:
-        raise CompilationError(str(error)) from error
-
-
-def skewed(relation: Any, *asked: Any) -> str:
-    """The query of the data test `same_as_seen`; its other arguments are those of `dbt_penstock.skew.skewed`.
-
-    Raises:
-        CompilationError: with the message of the user's error.
-    """
-    from dbt_penstock import skew
-
-    try:
-        return skew.skewed(str(relation), *asked)
-    except PenstockError as error:
-        raise CompilationError(str(error)) from error
 
 
 def _of(module: str, name: str) -> Callable[..., str]:

@@ -46,11 +46,8 @@ class Gates:
         """
         found: dict[str, Gate] = {}
         tests = [each["name"] for each in self._nodes("test")]
-        for node in self._project.dbt_manifest["nodes"].values():
-            given, where = declared_in(node["config"].get("meta"), "gate"), node["original_file_path"]
-            if given is None:
-                continue
-            gate = parse_gate(given, model=node["name"], where=where)
+        for unique_id, gate in self.of_nodes.items():
+            where = self._project.dbt_manifest["nodes"][unique_id]["original_file_path"]
             if gate.model in found:
                 raise InvalidDefinitionError(f"model '{gate.model}' has two gates", where=where, fix="declare one")
             for test in gate.tests:
@@ -113,6 +110,21 @@ class Gates:
         spark, relation = self._project.spark, self._relation(gate, f"gate of {model}")
         return behave(spark, gate, relation=relation, version=version, doing=self._steps(spark))
 
+    @cached_property
+    def of_nodes(self) -> Mapping[str, Gate]:
+        """The gates by the dbt ids of the nodes that declare them.
+
+        Raises:
+            UnknownNameError, InvalidDefinitionError: when a gate is none.
+        """
+        nodes = self._project.dbt_manifest["nodes"]
+        given = {unique_id: declared_in(node["config"].get("meta"), "gate") for unique_id, node in nodes.items()}
+        return {
+            unique_id: parse_gate(gate, model=nodes[unique_id]["name"], where=nodes[unique_id]["original_file_path"])
+            for unique_id, gate in given.items()
+            if gate is not None
+        }
+
     def owner(self, model: str) -> str:
         """Who owns a model: the owner of the group of the node with its gate; empty where nobody is told."""
         return str(self._owners.get(model) or "")
@@ -126,12 +138,8 @@ class Gates:
 
     @cached_property
     def _owners(self) -> dict[str, Owner | None]:
-        manifest, found = self._project.dbt_manifest, {}
-        for unique_id, node in manifest["nodes"].items():
-            given = declared_in(node["config"].get("meta"), "gate")
-            if given is not None:
-                found[parse_gate(given, model=node["name"], where="").model] = owner_of(manifest, unique_id)
-        return found
+        manifest = self._project.dbt_manifest
+        return {gate.model: owner_of(manifest, unique_id) for unique_id, gate in self.of_nodes.items()}
 
     def kept(self, decision: Decision) -> pa.Table:
         """The row of `ml.gates` of a decision, and who owns the model."""

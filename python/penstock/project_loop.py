@@ -14,7 +14,7 @@ from penstock.dbt_runs import BuildFailed, run_dbt
 from penstock.engines import spark as spark_engine
 from penstock.errors import UnknownNameError
 from penstock.manifest.meta import declared_in
-from penstock.monitoring.gates.definition import Gate, parse_gate
+from penstock.monitoring.gates.definition import Gate
 from penstock.monitoring.loop import runs, triggers
 from penstock.monitoring.loop.alone import alone
 from penstock.monitoring.loop.definition import Labels, Loop, parse_loop
@@ -70,12 +70,11 @@ class Loops:
         """
         gates = self._project.gates.declared
         found = {}
-        for node in self._project.dbt_manifest["nodes"].values():
+        for unique_id, node in self._project.dbt_manifest["nodes"].items():
             given, where = declared_in(node["config"].get("meta"), "loop"), node["original_file_path"]
             if given is None:
                 continue
-            of_node = declared_in(node["config"].get("meta"), "gate")
-            gate = None if of_node is None else parse_gate(of_node, model=node["name"], where=where)
+            gate = self._project.gates.of_nodes.get(unique_id)
             loop = parse_loop(given, gate, where=where)
             assert gate is not None, "a loop without one is refused"
             if loop.drift and loop.drift not in self._tests:

@@ -102,11 +102,12 @@ def test_a_data_test_looks_at_what_the_live_version_gives(spark: SparkSession, t
     promote_by_force(spark, model, 1, reason="first")
     asked = {"predict": model, "change": {"x_night": "x_day", "x_day": "x_night"}, "within": 0.25}
     relation = f"(select * from default.gate_behaviour where at >= '{table['at'].iloc[0].isoformat()}') dbt_subquery"
-    [row] = spark.sql(jinja.behaviour("symmetric_pairs", relation, asked, "spark")).collect()
+    behaviour = jinja.functions()["behaviour"]
+    [row] = spark.sql(behaviour("symmetric_pairs", relation, asked, "spark")).collect()
     score = native("blind", table)
     swapped = native("blind", table.rename(columns=dict(zip(INPUTS, reversed(INPUTS), strict=True))))
     assert (row["rows"], row["value"]) == (len(table), pytest.approx((np.abs(swapped - score) > 0.25).mean()))
-    assert spark.sql(jinja.behaviour("symmetric_pairs", relation, asked | {"within": 1}, "spark")).collect() == []
+    assert spark.sql(behaviour("symmetric_pairs", relation, asked | {"within": 1}, "spark")).collect() == []
 
 
 def test_a_column_that_there_is_not_is_told(spark: SparkSession) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from penstock.errors import InvalidDefinitionError, UnknownNameError
 from penstock.monitoring.performance.formulas import METRICS
 from penstock.monitoring.performance.metrics import performance
 from penstock.monitoring.performance.regression import NUMBER_METRICS, number_performance
 from penstock.monitoring.performance.scores import Scores
-from penstock.monitoring.words import inside
+from penstock.monitoring.words import inside, spark_sql
 
 _KEYS = ("drift", "labels", "metrics", "model", "numbers")
 _FIX = "watch: {drift: a model of penstock.drift, labels: a model of penstock.labels, metrics: [auc, log_loss]}"
@@ -99,7 +99,7 @@ def worst_features(drift: str) -> str:
     """
     table = exp.to_table(drift, dialect="spark")
     newest = exp.select("MAX(window_end)").from_(table)
-    by_size = _sql("ROW_NUMBER() OVER (PARTITION BY feature ORDER BY js DESC NULLS LAST, segment, value) AS place")
+    by_size = spark_sql("ROW_NUMBER() OVER (PARTITION BY feature ORDER BY js DESC NULLS LAST, segment, value) AS place")
     placed = exp.select("*", by_size).from_(table).where(exp.column("window_end").eq(newest.subquery()))
     shown = exp.select("window_end", "feature", "js", "p_adjusted", "segment", "value").from_(inside(placed))
     return shown.where("place = 1").order_by("js DESC NULLS LAST", "feature").limit(WORST).sql("spark")
@@ -120,7 +120,7 @@ def label_counts(labels: str, model: str, version: int) -> str:
         "first_at": "MIN(at)",
         "last_at": "MAX(at)",
     }
-    told = [_sql(f"{text} AS {name}") for name, text in counts.items()]
+    told = [spark_sql(f"{text} AS {name}") for name, text in counts.items()]
     return exp.select(*told).from_(inside(_predictions(labels, model, version))).sql("spark")
 
 
@@ -141,7 +141,7 @@ def realised(labels: str, watched: Watched, version: int) -> str:
 
 def _predictions(labels: str, model: str, version: int) -> exp.Select:
     return (
-        exp.select("*", _sql("final_at <= CURRENT_TIMESTAMP() AS is_final"))
+        exp.select("*", spark_sql("final_at <= CURRENT_TIMESTAMP() AS is_final"))
         .from_(exp.to_table(labels, dialect="spark"))
         .where(
             exp.column("model").eq(exp.Literal.string(model)),
@@ -149,7 +149,3 @@ def _predictions(labels: str, model: str, version: int) -> exp.Select:
             "role <> 'shadow'",
         )
     )
-
-
-def _sql(text: str) -> exp.Expr:
-    return parse_one(text, dialect="spark")

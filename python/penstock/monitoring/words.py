@@ -48,6 +48,11 @@ def _parsed(text: str) -> exp.Expr:
     return parse_one(text)
 
 
+def spark_sql(text: str) -> exp.Expr:
+    """The tree of a text of ours in Spark's SQL."""
+    return parse_one(text, dialect="spark")
+
+
 def column(name: str) -> exp.Expr:
     """A column of a user's."""
     return exp.column(name, quoted=True)

@@ -9,7 +9,7 @@
 
 {%- if execute and penstock.is_built(model) -%}
   {%- set columns = adapter.get_columns_in_relation(model) | map(attribute='name') | list -%}
-  {{ modules.penstock.skewed(model, columns, feature_set, without, max_rate, run_query) }}
+  {{ modules.penstock.skewed(model | string, columns, feature_set, without, max_rate, run_query) }}
 {%- else -%}
   select 1 as nothing where false
 {%- endif -%}

@@ -17,6 +17,7 @@ from penstock.monitoring.behaviour.results import BEHAVIOUR
 from penstock.monitoring.gates.definition import parse_gate
 
 ROOT = Path(__file__).parents[3]
+of_behaviour = jinja.functions()["behaviour"]
 PAGE = (ROOT / "docs" / "behaviour.md").read_text()
 IN_GATE, IN_TESTS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
@@ -58,12 +59,12 @@ def test_the_tests_of_the_page_are_those_of_the_package() -> None:
         [signature] = re.findall(r"\{% test \w+\((.*?)\) %\}", macro, re.DOTALL)
         assert given["arguments"].keys() <= set(re.findall(r"\w+(?==|,|$|\s)", signature))
         asked = given["arguments"] | ({} if "predict" in given["arguments"] else {"score": "p_late"})
-        assert jinja.behaviour(kind, "flights", asked, "spark").startswith("SELECT")
+        assert of_behaviour(kind, "flights", asked, "spark").startswith("SELECT")
     assert {name.removeprefix("penstock.") for test in tests for name in test} == set(KINDS)
 
 
 def test_a_model_scores_rows_as_they_are_and_as_they_are_changed() -> None:
-    sql = jinja.behaviour("stable_under", "flights", {"predict": "it's", "change": {"miles": "miles + 1"}}, "spark")
+    sql = of_behaviour("stable_under", "flights", {"predict": "it's", "change": {"miles": "miles + 1"}}, "spark")
     assert sql.count("PREDICT('it\\'s', *)") + sql.count("predict('it\\'s', *)") == 2
     assert "EXCEPT (`miles`)" in sql
 
@@ -81,7 +82,7 @@ def test_a_model_scores_rows_as_they_are_and_as_they_are_changed() -> None:
 )
 def test_what_makes_no_sense_is_told(kind: str, given: dict[str, Any], said: str) -> None:
     with pytest.raises(CompilationError, match=said):
-        jinja.behaviour(kind, "flights", given, "duckdb")
+        of_behaviour(kind, "flights", given, "duckdb")
 
 
 def test_a_data_test_fails_with_the_row_of_the_check() -> None:
@@ -92,9 +93,7 @@ def test_a_data_test_fails_with_the_row_of_the_check() -> None:
 
     def rows(**given: Any) -> list[Any]:
         asked = {"score": "p", "second": "q", "within": 0.05, "min_rows": None} | given
-        return con.execute(
-            jinja.behaviour("stable_under", "(select * from t) dbt_subquery", asked, "duckdb")
-        ).fetchall()
+        return con.execute(of_behaviour("stable_under", "(select * from t) dbt_subquery", asked, "duckdb")).fetchall()
 
     [row] = rows()
     assert row[:3] == ("stable_under", "stable_under", 0.1)

@@ -75,15 +75,15 @@ def test_tags_of_the_yaml() -> None:
     assert protected_columns("lake.people", graph) == ["sex", "age"]
     assert protected_columns("`lake`.`raw`", graph) == ["sex"]
     with pytest.raises(CompilationError, match="no column is tagged protected"):
-        jinja.performance("proxies", "scored", {"protected": [], "types": {}}, "duckdb")
+        jinja.functions()["performance"]("proxies", "scored", {"protected": [], "types": {}}, "duckdb")
 
 
 def test_what_is_not_said() -> None:
     with pytest.raises(CompilationError, match="which column has the label"):
-        jinja.performance("performance", "scored", {"score": "p"}, "spark")
+        jinja.functions()["performance"]("performance", "scored", {"score": "p"}, "spark")
     with pytest.raises(CompilationError, match="unknown metric 'acuracy'"):
-        jinja.performance(
+        jinja.functions()["performance"](
             "slice_gap_at_most", "scored", ARGUMENTS["slice_gap_at_most"] | {"metric": "acuracy"}, "spark"
         )
     with pytest.raises(CompilationError, match="dialect 'postgres'"):
-        jinja.performance("performance", "scored", SCORES, "postgres")
+        jinja.functions()["performance"]("performance", "scored", SCORES, "postgres")

@@ -39,7 +39,7 @@ class Warehouse:
 
 
 def sql(asked: dict[str, Any], warehouse: Warehouse | None = None, dialect: str = "spark") -> str:
-    return jinja.as_usual("`lake`.`visits`", COLUMNS, asked, GRAPH, warehouse or Warehouse(), dialect)
+    return jinja.functions()["as_usual"]("`lake`.`visits`", COLUMNS, asked, GRAPH, warehouse or Warehouse(), dialect)
 
 
 def test_without_arguments_everything_is_checked_by_the_log() -> None:

@@ -11,8 +11,9 @@ from sqlglot import exp
 
 from penstock.monitoring.alerts.states import OPEN, Alert, Before, Key
 from penstock.monitoring.alerts.tables import ALERTS, SENT
-from penstock.monitoring.record.append import retried
+from penstock.monitoring.record.append import insert_once
 from penstock.monitoring.record.tables import Table, ensure
+from penstock.monitoring.words import spark_sql
 
 WEBHOOK = "webhook"
 MOST_SENT = 100
@@ -45,8 +46,8 @@ def open_alerts(spark: Any, *, before: datetime | None = None) -> dict[Key, Befo
     seen = ", ".join(f"'{name}', {name}" for name in _FIELDS)
     told = exp.select("test_id", "subject").from_(ALERTS.name).group_by("test_id", "subject")
     told = told.select(
-        _sql(f"MAX_BY(NAMED_STRUCT({seen}), at) AS last"),
-        _sql(f"MAX_BY(NAMED_STRUCT({seen}), CASE WHEN NOT reason IS NULL THEN at END) AS told"),
+        spark_sql(f"MAX_BY(NAMED_STRUCT({seen}), at) AS last"),
+        spark_sql(f"MAX_BY(NAMED_STRUCT({seen}), CASE WHEN NOT reason IS NULL THEN at END) AS told"),
     ).having(f"MAX_BY(state, at) = '{OPEN}'")
     if before is not None:
         told = told.where(exp.column("at") < _time(before))
@@ -76,9 +77,9 @@ def unsent(spark: Any, by: str = WEBHOOK) -> list[Alert]:
     seen = ", ".join(f"'{name}', a.{name}" for name in ("alert_id", *_FIELDS))
     newest = (
         exp.select(
-            _sql(f"MAX_BY(NAMED_STRUCT({seen}), a.at) AS alert"),
-            _sql("MAX_BY(s.alert_id, a.at) AS sent"),
-            _sql("MAX_BY(a.state, CASE WHEN NOT s.alert_id IS NULL THEN a.at END) AS heard"),
+            spark_sql(f"MAX_BY(NAMED_STRUCT({seen}), a.at) AS alert"),
+            spark_sql("MAX_BY(s.alert_id, a.at) AS sent"),
+            spark_sql("MAX_BY(a.state, CASE WHEN NOT s.alert_id IS NULL THEN a.at END) AS heard"),
         )
         .from_(exp.alias_(exp.to_table(ALERTS.name), "a", table=True))
         .join(sent.subquery("s"), on="s.alert_id = a.alert_id", join_type="left")
@@ -97,27 +98,9 @@ def log_sent(spark: Any, alerts: Collection[Alert], by: str = WEBHOOK) -> None:
 
 
 def _append(spark: Any, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    from delta.tables import DeltaTable
-    from pyspark.sql import functions as f
-
-    ensure(spark, table)
-    ids = [row["alert_id"] for row in rows]
-    held = spark.table(table.name).where(f.col("alert_id").isin(ids)).select(*table.key).collect()
-    known = {tuple(row) for row in held}
-    rows = [row for row in rows if tuple(row[key] for key in table.key) not in known]
-    if not rows:  # a MERGE would make a commit of nothing
-        return
     own = [each for each in table.columns if each.name != "logged_at"]
     schema = ", ".join(f"`{each.name}` {each.type}" for each in own)
-    new = spark.createDataFrame([tuple(row[each.name] for each in own) for row in rows], schema)
-    new = new.withColumn("logged_at", f.current_timestamp())
-    same = " AND ".join(f"held.`{key}` = new.`{key}`" for key in table.key)
-
-    def insert() -> None:
-        held = DeltaTable.forName(spark, table.name).alias("held")
-        held.merge(new.alias("new"), same).whenNotMatchedInsertAll().execute()
-
-    retried(table.name, insert)
+    insert_once(spark, table, spark.createDataFrame([tuple(row[each.name] for each in own) for row in rows], schema))
 
 
 def _alerts(rows: Sequence[Any]) -> list[Alert]:
@@ -129,10 +112,4 @@ def _alerts(rows: Sequence[Any]) -> list[Alert]:
 
 
 def _time(at: datetime) -> exp.Expr:
-    return _sql(f"TIMESTAMP '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC'")
-
-
-def _sql(text: str) -> exp.Expr:
-    from sqlglot import parse_one
-
-    return parse_one(text, dialect="spark")
+    return spark_sql(f"TIMESTAMP '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC'")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.anomalies.series import moment, points
-from penstock.monitoring.words import formula, steps, window
+from penstock.monitoring.words import formula, spark_sql, steps, window
 from penstock.semantic.durations import parse_duration
 
 _ACTION = (
@@ -148,6 +148,6 @@ def _gaps(as_of: str | None) -> exp.Select:
 
 
 def _sql(text: str) -> exp.Select:
-    query = parse_one(text, dialect="spark")
+    query = spark_sql(text)
     assert isinstance(query, exp.Select)
     return query

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from penstock.monitoring.gates.decide import GATES
 from penstock.monitoring.gates.definition import Gate
@@ -16,6 +16,7 @@ from penstock.monitoring.performance.losses import loss
 from penstock.monitoring.record.ids import entity_sql
 from penstock.monitoring.record.labels import Labels, labels_sql
 from penstock.monitoring.record.tables import FEEDBACK, PREDICTIONS, SHADOW, ensure
+from penstock.monitoring.words import spark_sql
 from penstock.registry.moves import Move, moves_of
 from penstock.registry.promote import CHAMPION
 from penstock.scoring.functions import literal
@@ -92,9 +93,9 @@ def ledger_sql(gate: Gate, terms: Sequence[Term]) -> str:
         exp.select(*_sql_list(_ANSWER))
         .with_("terms", _terms(terms))
         .with_("scored", _scored(gate))
-        .with_("paired", _sql(_PAIRED))
-        .with_("sides", _sql(_SIDES))
-        .with_("apart", _sql(_APART))
+        .with_("paired", spark_sql(_PAIRED))
+        .with_("sides", spark_sql(_SIDES))
+        .with_("apart", spark_sql(_APART))
         .from_("terms AS t")
         .join(f"{GATES.name} AS g", on="g.gate_id = t.gate_id", join_type="left")
         .join("paired AS p", on="p.term = t.term", join_type="left")
@@ -154,7 +155,7 @@ def _terms(terms: Sequence[Term]) -> exp.Select:
     columns = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in typed.items())
     ended = "CAST(COALESCE(until, CURRENT_TIMESTAMP()) AS TIMESTAMP) AS ended"
     query = f"SELECT {columns}, {ended} FROM VALUES {', '.join([none, *rows])} AS terms({names}) WHERE term >= 0"
-    select = _sql(query)
+    select = spark_sql(query)
     assert isinstance(select, exp.Select)
     return select
 
@@ -167,14 +168,14 @@ def _scored(gate: Gate) -> exp.Expr:
         "p.role",
         "p.at",
         "p.request_id",
-        _sql(f"{entity_sql('p.entity')} AS keys"),
+        spark_sql(f"{entity_sql('p.entity')} AS keys"),
         exp.alias_(costs, "loss"),
     ).from_(f"{PREDICTIONS.name} AS p")
     if gate.realised is None:
         return query.join("(SELECT NULL AS label) AS l", join_type="cross").where("FALSE")
     realised = gate.realised
     labels = Labels(realised.kind, realised.horizon, realised.window or None, model=gate.model)
-    known = _sql(labels_sql(labels))
+    known = spark_sql(labels_sql(labels))
     assert isinstance(known, exp.Select)
     query = query.join(known.subquery("l"), on="l.prediction_id = p.prediction_id")
     return query.where(exp.column("model", "p").eq(gate.model), "l.matured", "l.label IS NOT NULL")
@@ -188,9 +189,5 @@ def _or_null(value: Any, written: Any = str) -> str:
     return "NULL" if value is None else str(written(value))
 
 
-def _sql(text: str) -> exp.Expr:
-    return parse_one(text, dialect="spark")
-
-
 def _sql_list(texts: Sequence[str]) -> list[exp.Expr]:
-    return [_sql(each) for each in texts]
+    return [spark_sql(each) for each in texts]

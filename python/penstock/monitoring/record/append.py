@@ -113,7 +113,7 @@ def retried(table: str, action: Callable[[], Done]) -> Done:
 
 
 def insert_once(spark: Any, table: Table, rows: Any) -> None:
-    """Add the rows whose key a table does not have, in one commit; the table is made if it is not there.
+    """Add the rows whose key a table does not have, in one commit, or none; the table is made if it is not there.
 
     For rows of ours, whose key is an id of all that they follow from: whoever writes the same at this moment finds the
     same, but for the last digits of sums, and the first is kept.
@@ -126,6 +126,8 @@ def insert_once(spark: Any, table: Table, rows: Any) -> None:
     from delta.tables import DeltaTable
 
     ensure(spark, table)
+    if rows.join(spark.table(table.name), list(table.key), "left_anti").isEmpty():  # a MERGE would commit nothing
+        return
     for each in table.columns:
         if each.name not in rows.columns:
             rows = rows.withColumn(each.name, _expr("CURRENT_TIMESTAMP()"))

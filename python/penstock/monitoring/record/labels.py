@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from penstock.errors import InvalidRequestError
 from penstock.monitoring.record.ids import entity_sql
 from penstock.monitoring.record.tables import FEEDBACK, PREDICTIONS, SHADOW, Table
+from penstock.monitoring.words import spark_sql
 from penstock.semantic.durations import parse_duration
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,9 +88,9 @@ def labels_sql(labels: Labels) -> str:
             "won.class AS class",
             "won.event_at AS event_at",
             "won.arrived_at AS arrived_at",
-            _sql(f"({age}) / 1E6 AS age"),
-            _sql(f"({age}) >= {labels.horizon_us} AS matured"),
-            _sql("won.event_at < p.at AS skewed"),
+            spark_sql(f"({age}) / 1E6 AS age"),
+            spark_sql(f"({age}) >= {labels.horizon_us} AS matured"),
+            spark_sql("won.event_at < p.at AS skewed"),
         )
         .from_("predictions AS p")
         .join("latest", using="prediction_id", join_type="left")
@@ -113,7 +114,7 @@ def aside_sql(labels: Labels) -> str:
     columns = [f"f.{each.name}" for each in FEEDBACK.columns]
     query = (
         _with_attributed(exp.select(), of_all)
-        .select(*map(_sql, columns), _sql(reason))
+        .select(*map(spark_sql, columns), spark_sql(reason))
         .from_("feedback AS f")
         .join("attributed", on="attributed.feedback_id = f.feedback_id", join_type="left anti")
     )
@@ -157,10 +158,10 @@ def labels_table_sql(labels: Labels, now: Versions, built: Versions | None = Non
             "won.class AS label_class",
             "won.event_at AS event_at",
             "won.arrived_at AS arrived_at",
-            _sql("won.event_at < p.at AS skewed"),
-            _sql(f"TIMESTAMP_MICROS(UNIX_MICROS(p.at) + {labels.horizon_us}) AS final_at"),
-            _sql(f"CAST({now.predictions} AS BIGINT) AS predictions_version"),
-            _sql(f"CAST({now.feedback} AS BIGINT) AS feedback_version"),
+            spark_sql("won.event_at < p.at AS skewed"),
+            spark_sql(f"TIMESTAMP_MICROS(UNIX_MICROS(p.at) + {labels.horizon_us}) AS final_at"),
+            spark_sql(f"CAST({now.predictions} AS BIGINT) AS predictions_version"),
+            spark_sql(f"CAST({now.feedback} AS BIGINT) AS feedback_version"),
         )
         .from_("predictions AS p")
         .join("latest", using="prediction_id", join_type="left")
@@ -176,7 +177,7 @@ def _with_labels(
     query: exp.Select, labels: Labels, now: Versions | None = None, built: Versions | None = None
 ) -> exp.Select:
     """A query with what was predicted, and of each prediction that has a label the feedback that it is."""
-    latest = _sql(f"SELECT prediction_id, MAX_BY({_WON}, {_ORDER}) AS won FROM attributed GROUP BY prediction_id")
+    latest = spark_sql(f"SELECT prediction_id, MAX_BY({_WON}, {_ORDER}) AS won FROM attributed GROUP BY prediction_id")
     return _with_attributed(query, labels, now, built).with_("latest", latest)
 
 
@@ -221,7 +222,7 @@ def _changed(now: Versions, built: Versions) -> exp.Query:
     }
     keys = entity_sql("entity")
     named = f"SELECT prediction_id FROM {came[FEEDBACK.name]} WHERE NOT prediction_id IS NULL"
-    query = _sql(
+    query = spark_sql(
         f"SELECT {keys} AS keys FROM {came[PREDICTIONS.name]}"
         f" UNION SELECT {keys} FROM {came[FEEDBACK.name]} WHERE prediction_id IS NULL"
         f" UNION SELECT keys FROM predicted LEFT SEMI JOIN ({named}) AS named USING (prediction_id)"
@@ -233,7 +234,7 @@ def _changed(now: Versions, built: Versions) -> exp.Query:
 def _from(table: Table, more: str, version: int | None = None) -> exp.Select:
     """All columns of a table in some state, and one more."""
     state = "" if version is None else f" VERSION AS OF {version}"
-    query = _sql(f"SELECT *, {more} FROM {table.name}{state}")
+    query = spark_sql(f"SELECT *, {more} FROM {table.name}{state}")
     assert isinstance(query, exp.Select)
     return query
 
@@ -243,18 +244,14 @@ def _last_touch(labels: Labels) -> exp.Select:
     last = f"ROW_NUMBER() OVER (PARTITION BY {per} ORDER BY p.at DESC, p.prediction_id DESC) AS touch"
     within = f"UNIX_MICROS(f.event_at) - UNIX_MICROS(p.at) BETWEEN 1 AND {labels.window_us}"
     touched = (
-        exp.select(*_sql_list(_ATTRIBUTED), _sql(last))
+        exp.select(*_sql_list(_ATTRIBUTED), spark_sql(last))
         .from_("feedback AS f")
-        .join("predictions AS p", on=_sql(f"p.keys = f.keys AND {within}"))
+        .join("predictions AS p", on=spark_sql(f"p.keys = f.keys AND {within}"))
         .where("f.prediction_id IS NULL")
     )
     names = [each.partition(".")[2] for each in _ATTRIBUTED.split(", ")]
     return exp.select(*_sql_list(", ".join(names))).from_(touched.subquery("touched")).where("touch = 1")
 
 
-def _sql(text: str) -> exp.Expr:
-    return parse_one(text, dialect="spark")
-
-
 def _sql_list(text: str) -> list[exp.Expr]:
-    return [_sql(each) for each in text.split(", ")]
+    return [spark_sql(each) for each in text.split(", ")]
