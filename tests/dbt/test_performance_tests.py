@@ -27,7 +27,9 @@ ASKED = {
     "stable": """{{ test_stable_under(
         '(select * from ' ~ ref('arrival_delay_training') ~ " where predict_at >= '2013-12-20') newest",
         predict='arrival_delay', change={'distance': 'distance + 1'}, within=0) }}""",
-    "tail": f"{{{{ test_long_tail_at_least({SCORES}, 'dest', 5000, 0.99, threshold=0.5) }}}}",
+    "tail": """{{ test_long_tail_at_least(
+        ref('flight_predictions'), column_name='p_late', label='is_late', entity='dest', rare_below=5000, at_least=0.99,
+        threshold=0.5) }}""",
     "refused": f"{{{{ test_slice_metric_at_least({SCORES}, 'acuracy', ['origin'], at_least=0.9) }}}}",
 }
 TAG = """
